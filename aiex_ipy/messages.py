@@ -1,0 +1,158 @@
+"""The words exchanged with models: requests in, typed chunks out."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+Role = Literal["system", "user", "assistant", "tool"]
+FinishReason = Literal["stop", "length", "tool_calls", "refusal"]
+
+
+class ToolCall(Struct, frozen=True, kw_only=True):
+    """A call the model asks for; `arguments` is the JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """One turn of a conversation. `tool_call_id` stands on role `tool` only."""
+
+    role: Role
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+
+class ToolSpec(Struct, frozen=True, kw_only=True):
+    """A tool the model may ask for; `parameters` is a JSON schema of type object."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+class ModelRequest(Struct, frozen=True, kw_only=True):
+    """What one model is asked, once.
+
+    `model` None means the provider's own default. `response_schema` is a JSON schema the
+    answer text must satisfy (`schema_name` names it on the wire). `temperature` None leaves
+    the server's own. `stream` False asks for the answer in one piece where the wire can.
+    """
+
+    messages: tuple[Message, ...]
+    model: str | None = None
+    max_tokens: int = 4000
+    temperature: float | None = None
+    stop: tuple[str, ...] = ()
+    tools: tuple[ToolSpec, ...] = ()
+    response_schema: dict[str, Any] | None = None
+    schema_name: str = "answer"
+    stream: bool = True
+
+
+class Usage(Struct, frozen=True, kw_only=True):
+    """Tokens of one call as the server counted them; None where it did not say.
+
+    `cost_usd` None means unknown, never free; 0.0 is said only of local models.
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+
+
+class Opened(Struct, frozen=True, kw_only=True, tag="opened"):
+    """First chunk of every stream: who answers. `note` tells how the model was chosen."""
+
+    provider: str
+    model: str
+    note: str = ""
+
+
+class TextDelta(Struct, frozen=True, tag="text"):
+    """The next piece of visible text; never empty."""
+
+    text: str
+
+
+class ToolCallDelta(Struct, frozen=True, kw_only=True, tag="tool_call"):
+    """A piece of call number `index`; `id` and `name` come with the first piece."""
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+class Finish(Struct, frozen=True, kw_only=True, tag="finish"):
+    """Last chunk of every whole stream. A stream that ends without it was cut.
+
+    `model` is the name the server reported, which may be more exact than the one asked for.
+    """
+
+    reason: FinishReason
+    model: str = ""
+    usage: Usage = Usage()
+    refusal: str = ""
+
+
+Chunk = Opened | TextDelta | ToolCallDelta | Finish
+
+
+class ModelInfo(Struct, frozen=True, kw_only=True):
+    """A model a provider offers. `context_tokens` None where the server does not tell."""
+
+    name: str
+    context_tokens: int | None = None
+    size_bytes: int | None = None
+    modified: str | None = None
+    can_chat: bool = True
+    loaded: bool | None = None
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """A whole answer, or a named part of one: the fold of a stream.
+
+    `finish` is why it ended: `stop` whole, `length` cut at `max_tokens`, `refusal` declined,
+    `tool_calls` waiting for tools. `provider` and `model` say who spoke.
+    """
+
+    text: str
+    provider: str
+    model: str
+    finish: FinishReason
+    usage: Usage = Usage()
+    tool_calls: tuple[ToolCall, ...] = ()
+    refusal: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """True when the model ended by itself."""
+        return self.finish in ("stop", "tool_calls")
+
+    @property
+    def code_blocks(self) -> tuple[str, ...]:
+        """Bodies of the fenced code blocks, in order, without the fences.
+
+        Source: CommonMark 0.31.2, section 4.5, fenced code blocks.
+        """
+        blocks: list[str] = []
+        fence = ""
+        body: list[str] = []
+        for line in self.text.splitlines():
+            bare = line.strip()
+            if not fence:
+                mark = bare[:1]
+                if bare.startswith(("```", "~~~")):
+                    fence = bare[: len(bare) - len(bare.lstrip(mark))]
+                    body = []
+            elif bare.startswith(fence) and not bare.strip(fence[0]):
+                blocks.append("\n".join(body))
+                fence = ""
+            else:
+                body.append(line)
+        return tuple(blocks)
