@@ -42,8 +42,8 @@ class Issue(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """One finding. Lines and columns are 1-based; `end_line` is inclusive; `cell` is the
     notebook cell (1-based) the line is counted in, None outside notebooks.
 
-    `rule` is the analyzer's own code (`S602`, `AX101`); `source` the analyzer (`ruff`, `complexipy`,
-    `aiex`, `python`, or `model`). `evidence` is the source text it rests on. `symbol` is the
+    `rule` is the analyzer's own code (`S602`, `AX101`); `source` the analyzer (`ruff`,
+    `complexipy`, `aiex`, `python`, or `model`). `evidence` is the source text it rests on. `symbol` is the
     qualified name of the enclosing function or class, `""` at module level. `confirmed` is
     False only for a model's claim that the facts do not bear out.
     """
@@ -96,6 +96,31 @@ class ModuleFacts(Struct, frozen=True, kw_only=True):
     imports: tuple[str, ...] = ()
     metrics: dict[str, float] = field(default_factory=dict)
     parsed: bool = True
+
+
+class LedgerLine(Struct, frozen=True, kw_only=True):
+    """One loss of points. `lost` is in score points (0-10) after weighting, > 0."""
+
+    component: str
+    lost: float
+    unit: str
+    path: str
+    line: int
+    rule: str
+    reason: str
+    cell: int | None = None
+
+
+class Score(Struct, frozen=True, kw_only=True):
+    """A score of one or several modules. `value` is 0-10, None where there is nothing to score;
+    `components` the points lost per component; `gates` the reasons why it is held down."""
+
+    value: float | None
+    components: dict[str, float] = field(default_factory=dict)
+    ledger: tuple[LedgerLine, ...] = ()
+    gates: tuple[str, ...] = ()
+    statements: int = 0
+    version: str = ""
 
 
 class Analyzer(Protocol):

@@ -6,23 +6,10 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import Struct, field
 
-from aiex_ipy.grounding.facts import Issue, Subject
+from aiex_ipy.grounding.facts import Issue, LedgerLine, Subject
 from aiex_ipy.operations.base import Request
 
 AnalyzeType = Literal["all", "quality", "performance", "security", "architecture"]
-
-
-class LedgerLine(Struct, frozen=True, kw_only=True):
-    """One loss of points. `lost` is in score points (0-10) after weighting, > 0."""
-
-    component: str
-    lost: float
-    unit: str
-    path: str
-    line: int
-    rule: str
-    reason: str
-    cell: int | None = None
 
 
 class Recommendation(Struct, frozen=True, kw_only=True):
