@@ -43,9 +43,9 @@ class Issue(Struct, frozen=True, kw_only=True, omit_defaults=False):
     notebook cell (1-based) the line is counted in, None outside notebooks.
 
     `rule` is the analyzer's own code (`S602`, `AX101`); `source` the analyzer (`ruff`,
-    `complexipy`, `aiex`, `python`, or `model`). `evidence` is the source text it rests on. `symbol` is the
-    qualified name of the enclosing function or class, `""` at module level. `confirmed` is
-    False only for a model's claim that the facts do not bear out.
+    `complexipy`, `aiex`, `python`, or `model`). `evidence` is the source text it rests on.
+    `symbol` is the qualified name of the enclosing function or class, `""` at module level.
+    `confirmed` is False only for a model's claim that the facts do not bear out.
     """
 
     severity: Severity
