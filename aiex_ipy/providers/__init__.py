@@ -21,6 +21,10 @@ class Provider(Protocol):
     exception. Closing the generator ends the request at the server. `models` raises
     `ProviderError` when the server cannot be asked.
 
+    `available` tells, within so many seconds and without raising, whether it could be asked now:
+    a local server answers and has a model, a model's file is there. It is asked only of
+    providers nobody named.
+
     `kind` is the registered kind; `name` the instance's own name. `prompt_budget_tokens` is
     the most a prompt may cost on this provider, or None for no budget of its own.
     """
@@ -30,6 +34,8 @@ class Provider(Protocol):
 
     @property
     def prompt_budget_tokens(self) -> int | None: ...
+
+    async def available(self, within_s: float, /) -> bool: ...
 
     async def models(self) -> Sequence[ModelInfo]: ...
 

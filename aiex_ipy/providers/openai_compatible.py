@@ -1,0 +1,59 @@
+"""Any server that speaks OpenAI's chat completions: vLLM, llama.cpp, a gateway, our own child."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aiex_ipy.errors import ConfigError
+from aiex_ipy.messages import ModelInfo, ModelRequest
+from aiex_ipy.providers.chat_completions import ChatDecoder, chat_body
+from aiex_ipy.providers.wire import WireProvider, http_url, is_loopback
+
+
+class OpenAICompatibleProvider(WireProvider):
+    """Chat completions at a base URL, without an SDK: no vendor's variables or headers travel.
+
+    A subclass with an address known only at first use overrides `endpoint`, and `first_byte_s`
+    where its deadline is its own.
+    """
+
+    kind = "openai_compatible"
+    label = "the OpenAI-compatible server"
+    path = "/chat/completions"
+    limit_name = "max_tokens"
+
+    async def endpoint(self) -> tuple[str, str]:
+        if not self.instance.base_url:
+            raise ConfigError(
+                f"Provider {self.name!r} has no base URL.",
+                hint=f"Set llm.providers.{self.name}.base_url, such as 'http://localhost:8000/v1'.",
+            )
+        key = self.instance.api_key
+        return http_url(self.instance.base_url), key.reveal() if key else ""
+
+    async def choose_model(self) -> tuple[str, str]:
+        if self.instance.model:
+            return self.instance.model, ""
+        offered = await self.models()
+        if not offered:
+            raise ConfigError(
+                f"Provider {self.name!r} offers no model.",
+                hint=f"Load one there, or set llm.providers.{self.name}.model.",
+            )
+        return offered[0].name, f"the first model that {self.label} offers"
+
+    async def models(self) -> Sequence[ModelInfo]:
+        listed = await self.get("/models")
+        entries = listed.get("data") if isinstance(listed, dict) else None
+        return [
+            ModelInfo(name=str(entry["id"]))
+            for entry in entries or ()
+            if isinstance(entry, dict) and "id" in entry
+        ]
+
+    def decoder(self, url: str) -> ChatDecoder:
+        return ChatDecoder(local=is_loopback(url))
+
+    def body(self, request: ModelRequest, model: str) -> dict[str, Any]:
+        return chat_body(request, model, limit_name=self.limit_name)

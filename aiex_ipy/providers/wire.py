@@ -1,0 +1,277 @@
+"""A provider reached over HTTP: what all wires share, from the request to the closed stream."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+import msgspec
+
+from aiex_ipy.config.settings import ProviderSettings, Settings
+from aiex_ipy.errors import AiexError
+from aiex_ipy.messages import Chunk, Finish, ModelInfo, ModelRequest, Opened
+from aiex_ipy.providers.answering import whole
+from aiex_ipy.providers.faults import HttpFault, Peer, from_exception, wrong_content
+
+if TYPE_CHECKING:
+    import httpx2
+
+CONNECT_S = 5.0  # as both vendors' SDKs by default
+IDLE_S = 60.0  # silence between two reads of one answer
+AFTER_LAST_WORD_S = 2.0  # for the usage event that may follow the finish reason
+AFTER_END_S = 0.1  # for the end of the body, so that the connection can be used again
+UNSTREAMED = 20
+"""An answer in one piece comes when all of it is made, so its first byte gets this many times the
+deadline: 600 s at the default of 30 s, which is the SDKs' own."""
+
+
+class Decoder(Protocol):
+    """A wire without I/O: bytes in, chunks out.
+
+    `heard` is True once a real event came, `finished` once the answer is whole, `ended` once the
+    wire said that nothing follows.
+    """
+
+    heard: bool
+    finished: bool
+    ended: bool
+
+    def feed(self, data: bytes) -> list[Chunk]: ...
+    def whole(self, body: bytes) -> list[Chunk]: ...
+    def finish(self) -> Finish | None: ...
+
+
+class WireProvider:
+    """One server, one kept client, one wire. Subclasses say where, what and in which form.
+
+    The client is made at the first request, on the loop that runs then, and belongs to it.
+    """
+
+    kind: str
+    label: str
+    path: str
+    prompt_budget_tokens: int | None = None
+
+    def __init__(self, instance: ProviderSettings, settings: Settings) -> None:
+        self.name = instance.name
+        self.instance = instance
+        self.settings = settings
+        self._client: httpx2.AsyncClient | None = None
+
+    # What a subclass says.
+
+    async def endpoint(self) -> tuple[str, str]:
+        """Return base URL and key (`""` for none); asked before every request, may start it."""
+        raise NotImplementedError
+
+    async def choose_model(self) -> tuple[str, str]:
+        """Return the model when the caller named none, and a note that tells how it was chosen."""
+        raise NotImplementedError
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """Return what the server offers; raises ProviderError when it cannot be asked."""
+        raise NotImplementedError
+
+    def decoder(self, url: str) -> Decoder:
+        """Return a new decoder for one answer from `url`."""
+        raise NotImplementedError
+
+    def body(self, request: ModelRequest, model: str) -> dict[str, Any]:
+        """Return the JSON body of a request."""
+        raise NotImplementedError
+
+    def headers(self, key: str) -> dict[str, str]:
+        """Return the headers that carry the key."""
+        return {"Authorization": f"Bearer {key}"} if key else {}
+
+    def peer(self) -> Peer:
+        """Return what messages need to know about this provider."""
+        return Peer(
+            provider=self.name,
+            label=self.label,
+            remedy=f"Check that it runs and that llm.providers.{self.name}.base_url is right.",
+            key_remedy=f"Set llm.providers.{self.name}.api_key.",
+        )
+
+    @property
+    def first_byte_s(self) -> float:
+        """The longest wait for the first event of a streamed answer, in seconds."""
+        return (self.instance.timeout_ms or self.settings.llm.timeout_ms) / 1000
+
+    # What all share.
+
+    def stream(self, request: ModelRequest, /) -> AsyncGenerator[Chunk, None]:
+        peer = self.peer()
+        patience = 1 if request.stream else UNSTREAMED
+        return whole(
+            self._chunks(request, peer), request, peer, first_byte_s=self.first_byte_s * patience
+        )
+
+    async def available(self, within_s: float, /) -> bool:
+        """Return whether the server answers within so many seconds and offers a model."""
+        import asyncio
+
+        import httpx2  # noqa: F401  # its import is not the server's time
+
+        try:
+            async with asyncio.timeout(within_s):
+                return any(model.can_chat for model in await self.models())
+        except (AiexError, TimeoutError):
+            return False
+
+    async def aclose(self) -> None:
+        """Close the connections; the next request opens new ones."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def _chunks(self, request: ModelRequest, peer: Peer) -> AsyncGenerator[Chunk, None]:
+        from contextlib import aclosing
+
+        url, key = await self.endpoint()
+        peer.base_url, peer.secret = url, key
+        model, note = (request.model, "") if request.model else await self.choose_model()
+        peer.model = model
+        opened = Opened(provider=self.name, model=model, note=note)
+        decoder = self.decoder(url)
+        response = await self.open(url, key, self.body(request, model), request.stream)
+        if request.stream:
+            async with aclosing(_streamed(response, decoder, opened)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        else:
+            for chunk in decoder.whole(response.content):
+                if opened is not None:
+                    yield opened
+                yield chunk
+        finish = decoder.finish()
+        if finish is not None:
+            yield finish
+        elif not decoder.heard:
+            raise wrong_content(response.headers.get("content-type", ""), peer)
+
+    async def open(self, url: str, key: str, body: dict[str, Any], stream: bool) -> httpx2.Response:
+        """Send a request and return its 2xx response, read to the end unless `stream`."""
+        client = self.client(url)
+        response = await client.send(
+            client.build_request(
+                "POST",
+                url + self.path,
+                content=msgspec.json.encode(body),
+                headers={"Content-Type": "application/json", **self.headers(key)},
+            ),
+            stream=stream,
+        )
+        return await checked(response)
+
+    async def get(self, path: str) -> Any:
+        """Return the decoded JSON of a GET, within the first-byte deadline; faults are mapped."""
+        import asyncio
+
+        peer = self.peer()
+        try:
+            async with asyncio.timeout(self.first_byte_s):
+                url, key = await self.endpoint()
+                peer.base_url, peer.secret = url, key
+                response = await checked(
+                    await self.client(url).get(url + path, headers=self.headers(key))
+                )
+            return msgspec.json.decode(response.content)
+        except Exception as error:
+            mapped = from_exception(error, peer)
+            if mapped is error:
+                raise
+            raise mapped from error
+
+    def client(self, url: str) -> httpx2.AsyncClient:
+        """Return the kept client."""
+        if self._client is None:
+            self._client = new_client(url)
+        return self._client
+
+
+async def checked(response: httpx2.Response) -> httpx2.Response:
+    """Return a 2xx response; read and close any other and raise HttpFault."""
+    if response.is_success:
+        return response
+    try:
+        body = await response.aread()
+    finally:
+        await response.aclose()
+    raise HttpFault(response.status_code, response.headers, body)
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether `url` points at this very machine."""
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def http_url(address: str, *, ending: str = "") -> str:
+    """Return `address` with a scheme, without a closing slash, and with `ending` (such as `/v1`).
+
+    `localhost:1234`, `http://localhost:1234/` and `http://localhost:1234/v1` are one address.
+    """
+    url = address.strip().rstrip("/")
+    if "://" not in url:
+        url = f"http://{url}"
+    return url if url.endswith(ending) else url + ending
+
+
+def new_client(base_url: str) -> httpx2.AsyncClient:
+    """Return a client for one server, to be used on the running loop only.
+
+    Redirects are not followed: a POST would hand the prompt to the other host. A proxy is not
+    asked for loopback addresses. Without TLS the certificates are not loaded.
+    """
+    import httpx2
+
+    return httpx2.AsyncClient(
+        timeout=httpx2.Timeout(IDLE_S, connect=CONNECT_S),
+        limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100),
+        follow_redirects=False,
+        trust_env=not is_loopback(base_url),
+        verify=base_url.startswith("https:"),
+    )
+
+
+async def _streamed(
+    response: httpx2.Response, decoder: Decoder, opened: Opened
+) -> AsyncGenerator[Chunk, None]:
+    """Yield `opened` at the first real event, then the deltas; close the response in any case.
+
+    Read to its end, the connection can be used again.
+    """
+    try:
+        blocks = response.aiter_bytes()
+        async for block in blocks:
+            first = not decoder.heard
+            chunks = decoder.feed(block)
+            if first and decoder.heard:
+                yield opened
+            for chunk in chunks:
+                yield chunk
+            if decoder.finished:
+                await _rest(blocks, decoder)
+                break
+    finally:
+        await response.aclose()
+
+
+async def _rest(blocks: AsyncIterator[bytes], decoder: Decoder) -> None:
+    """Read what follows the last word; whatever happens here, the answer is whole."""
+    import asyncio
+    import contextlib
+
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(AFTER_LAST_WORD_S):
+            await _until_end(blocks, decoder)
+        async with asyncio.timeout(AFTER_END_S):
+            async for _ in blocks:
+                pass
+
+
+async def _until_end(blocks: AsyncIterator[bytes], decoder: Decoder) -> None:
+    while not decoder.ended:
+        decoder.feed(await anext(blocks))
