@@ -35,12 +35,18 @@ class Secret:
 
 
 class ProviderSettings(Struct, frozen=True, kw_only=True):
-    """One provider instance, `[llm.providers.NAME]`. None means the kind's own default."""
+    """One provider instance, `[llm.providers.NAME]`. None means the kind's own default.
+
+    `api_key_env` is the variable the key is looked for in, for messages about a missing key;
+    None where the kind has none. `timeout_ms` holds `llm.timeout_ms` when that was set and the
+    instance has none of its own.
+    """
 
     name: str
     kind: str
     base_url: str | None = None
     api_key: Secret | None = None
+    api_key_env: str | None = None
     model: str | None = None
     timeout_ms: int | None = None
     max_tokens: int = 4000
@@ -70,8 +76,14 @@ class LLMSettings(Struct, frozen=True, kw_only=True):
 
 
 class SandboxSettings(Struct, frozen=True, kw_only=True):
+    """What the workspace may read. `allowed_extensions` empty means the built-in list;
+    `denied_patterns` come on top of the built-in ones. Paths are absolute."""
+
     max_file_size_mb: int = 10
     allowed_extensions: tuple[str, ...] = ()
+    allowed_paths: tuple[str, ...] = ()
+    denied_paths: tuple[str, ...] = ()
+    denied_patterns: tuple[str, ...] = ()
 
 
 class DisplaySettings(Struct, frozen=True, kw_only=True):

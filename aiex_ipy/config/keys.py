@@ -1,0 +1,442 @@
+"""Every key of the settings, documented once; and the keys whose feature is not built yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from aiex_ipy.config.settings import ProviderSettings, Settings
+
+Kind = Literal[
+    "string",
+    "integer",
+    "boolean",
+    "duration",
+    "choice",
+    "provider",
+    "path",
+    "paths",
+    "model",
+    "suffixes",
+    "strings",
+    "url",
+    "variable",
+    "secret",
+]
+
+PROVIDERS = "llm.providers"
+PROVIDER_PREFIX = f"{PROVIDERS}.NAME."
+DAY_MS = 86_400_000
+
+
+class KeyDoc(Struct, frozen=True, kw_only=True):
+    """One key. `minimum` and `maximum` are inclusive and bound numbers only.
+
+    `variable` is the environment variable, `""` when there is none. `in_files` False means
+    that the key is needed to find the files and so cannot stand in one.
+    """
+
+    key: str
+    kind: Kind
+    doc: str
+    variable: str = ""
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    minimum: int = 0
+    maximum: int = 0
+    in_files: bool = True
+
+    @property
+    def default(self) -> Any:
+        """The value when no layer sets the key; None where the kind or the situation decides."""
+        if self.key.startswith(PROVIDER_PREFIX):
+            defaults = ProviderSettings(name="", kind="")
+            return getattr(defaults, self.key.removeprefix(PROVIDER_PREFIX)) or None
+        value: Any = Settings()
+        for part in self.key.split("."):
+            value = getattr(value, part)
+        return value
+
+    @property
+    def python_type(self) -> type:
+        """`int`, `bool`, `tuple` (of str) or `str`."""
+        types: dict[str, type] = {"integer": int, "duration": int, "boolean": bool}
+        plural = self.kind in ("paths", "suffixes", "strings")
+        return tuple if plural else types.get(self.kind, str)
+
+
+class PlannedKey(Struct, frozen=True):
+    """A key of the guide that is refused until its feature exists.
+
+    `inert` is the one value that asks for nothing and is therefore accepted.
+    """
+
+    key: str
+    feature: str
+    variable: str = ""
+    inert: Any = None
+
+
+def _key(key: str, kind: Kind, doc: str, variable: str = "", **more: Any) -> KeyDoc:
+    if kind == "duration":
+        more = {"unit": "ms", "maximum": DAY_MS, "minimum": 1, **more}
+    return KeyDoc(key=key, kind=kind, doc=doc, variable=variable, **more)
+
+
+KEYS: tuple[KeyDoc, ...] = (
+    _key(
+        "project_dir",
+        "path",
+        "The project: where its settings file is looked for and paths are shown from. Left out, "
+        "it is the nearest directory above with a settings file, else with a project marker, "
+        "else the working directory.",
+        "AIEX_PROJECT_DIR",
+        in_files=False,
+    ),
+    _key(
+        "env",
+        "choice",
+        "Which `[profiles.NAME]` table of the files applies.",
+        "AIEX_ENV",
+        choices=("dev", "prod", "test"),
+        in_files=False,
+    ),
+    _key(
+        "log",
+        "choice",
+        "The least severe log message that is written to stderr.",
+        "AIEX_LOG",
+        choices=("debug", "info", "warning", "error"),
+    ),
+    _key(
+        "llm.default_provider",
+        "provider",
+        "The provider asked first; `none` answers from facts alone. Left out: the first with a "
+        "key, else a local server that answers, else the embedded model, else none.",
+        "AIEX_DEFAULT_PROVIDER",
+    ),
+    _key(
+        "llm.fallback_provider",
+        "provider",
+        "The provider asked after all others.",
+        "AIEX_FALLBACK_PROVIDER",
+    ),
+    _key(
+        "llm.timeout_ms",
+        "duration",
+        "How long a provider without its own `timeout_ms` may take.",
+        "AIEX_LLM_TIMEOUT",
+    ),
+    _key(
+        "llm.probe_timeout_ms",
+        "duration",
+        "How long the local servers are waited for when a provider is looked for.",
+        "AIEX_LLM_PROBE_TIMEOUT",
+    ),
+    _key(
+        "llm.probe_keep_ms",
+        "duration",
+        "How long the answer of that search is kept.",
+        "AIEX_LLM_PROBE_KEEP",
+        minimum=0,
+    ),
+    _key(
+        "llm.embedded.model",
+        "model",
+        "The embedded model: a name of `aiex models list` or the path of a GGUF file.",
+        "AIEX_EMBEDDED_MODEL",
+    ),
+    _key(
+        "llm.embedded.threads",
+        "integer",
+        "Processor threads of the embedded model's server.",
+        "AIEX_EMBEDDED_THREADS",
+        unit="threads",
+        minimum=1,
+        maximum=1024,
+    ),
+    _key(
+        "llm.embedded.context_tokens",
+        "integer",
+        "Context of the embedded model: prompt and answer together.",
+        "AIEX_EMBEDDED_CONTEXT_TOKENS",
+        unit="tokens",
+        minimum=256,
+        maximum=1_048_576,
+    ),
+    _key(
+        "llm.embedded.prompt_budget_tokens",
+        "integer",
+        "The most a prompt for the embedded model may hold.",
+        "AIEX_EMBEDDED_PROMPT_BUDGET_TOKENS",
+        unit="tokens",
+        minimum=64,
+        maximum=1_048_576,
+    ),
+    _key(
+        "llm.embedded.first_byte_timeout_ms",
+        "duration",
+        "How long the embedded model's first word is waited for.",
+        "AIEX_EMBEDDED_FIRST_BYTE_TIMEOUT",
+    ),
+    _key(
+        "llm.embedded.linger_ms",
+        "duration",
+        "How long the embedded model's server stays after its last user has left.",
+        "AIEX_EMBEDDED_LINGER",
+        minimum=0,
+    ),
+    _key(
+        "llm.providers.NAME.kind",
+        "string",
+        "The kind of provider. Left out: NAME if that is a kind, else the kind NAME begins "
+        "with, so that `openai_turbo` is openai.",
+    ),
+    _key(
+        "llm.providers.NAME.base_url",
+        "url",
+        "Where the server is; `http://` may be left out, and for Ollama, LM Studio and Anthropic "
+        "`/v1` too. `AIEX_OLLAMA_HOST`, `AIEX_LM_STUDIO_HOST`, `OPENAI_BASE_URL` and "
+        "`ANTHROPIC_BASE_URL` set it for the instance named as its kind.",
+    ),
+    _key(
+        "llm.providers.NAME.api_key",
+        "secret",
+        "The key. Better kept in `OPENAI_API_KEY` or `ANTHROPIC_API_KEY`, which are used by every "
+        "instance of the kind that has none, and win for the instance named as its kind.",
+    ),
+    _key(
+        "llm.providers.NAME.api_key_env",
+        "variable",
+        "The environment variable that holds the key, where it is not the vendor's own. Not "
+        "accepted in a project's file.",
+    ),
+    _key(
+        "llm.providers.NAME.model",
+        "string",
+        "The model. Left out: the kind's default, Ollama's most recently used one that can chat, "
+        "LM Studio's loaded one.",
+    ),
+    _key(
+        "llm.providers.NAME.timeout_ms",
+        "duration",
+        "How long this provider may take. Left out: `llm.timeout_ms` if that is set, else the "
+        "kind's own.",
+    ),
+    _key(
+        "llm.providers.NAME.max_tokens",
+        "integer",
+        "The most tokens an answer may have.",
+        unit="tokens",
+        minimum=1,
+        maximum=1_048_576,
+    ),
+    _key(
+        "llm.providers.NAME.priority",
+        "integer",
+        "The order among providers, 1 first.",
+        minimum=1,
+        maximum=1_000_000,
+    ),
+    _key(
+        "llm.providers.NAME.answers",
+        "strings",
+        "The answers of a `scripted` provider, in order.",
+    ),
+    _key(
+        "sandbox.max_file_size_mb",
+        "integer",
+        "The largest file that is read.",
+        "AIEX_SANDBOX_MAX_FILE_SIZE_MB",
+        unit="MB (10^6 bytes)",
+        minimum=1,
+        maximum=10_000,
+    ),
+    _key(
+        "sandbox.allowed_extensions",
+        "suffixes",
+        "The file name suffixes that are read. Left out: the usual source, text and notebook "
+        "suffixes.",
+        "AIEX_SANDBOX_ALLOWED_EXTENSIONS",
+    ),
+    _key(
+        "sandbox.allowed_paths",
+        "paths",
+        "Directories that may be read without being named in the command, besides the project, "
+        "the working directory, `~/code`, `~/projects` and the interpreter's library.",
+        "AIEX_SANDBOX_ALLOWED_PATHS",
+    ),
+    _key(
+        "sandbox.denied_paths",
+        "paths",
+        "Directories and files that are never read.",
+        "AIEX_SANDBOX_DENIED_PATHS",
+    ),
+    _key(
+        "sandbox.denied_patterns",
+        "strings",
+        "Patterns of paths that are never read, besides the built-in ones for keys and secret "
+        "files. `**` stands for any directories.",
+        "AIEX_SANDBOX_DENIED_PATTERNS",
+    ),
+    _key(
+        "display.updates_per_second",
+        "integer",
+        "How often an answer is redrawn in IPython while it comes.",
+        "AIEX_DISPLAY_UPDATES_PER_SECOND",
+        unit="1/s",
+        minimum=1,
+        maximum=60,
+    ),
+    _key(
+        "display.widgets",
+        "boolean",
+        "Whether progress is shown as a widget with a cancel button where the front end can.",
+        "AIEX_DISPLAY_WIDGETS",
+    ),
+)
+
+BY_KEY: dict[str, KeyDoc] = {doc.key: doc for doc in KEYS}
+
+_PLANNED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("", "the cluster", ("cluster_enabled",)),
+    (
+        "llm",
+        "retrying",
+        ("max_retries", "backoff_factor", "rate_limit", "max_concurrent_requests"),
+    ),
+    ("llm", "the circuit breaker", ("circuit_breaker",)),
+    ("llm", "the cluster", ("distributed_coordination",)),
+    (
+        "context",
+        "the session store",
+        (
+            "max_memory_mb",
+            "persistence_interval_ms",
+            "compression_enabled",
+            "compression_ratio",
+            "gc_interval_ms",
+            "max_sessions",
+            "session_timeout_ms",
+        ),
+    ),
+    ("context", "the cluster", ("distributed_sync",)),
+    (
+        "cluster",
+        "the cluster",
+        (
+            "node_name",
+            "discovery_strategy",
+            "service_name",
+            "namespace",
+            "heartbeat_interval_ms",
+            "node_recovery_timeout_ms",
+            "node_pool_size",
+            "load_balance_strategy",
+            "health_check_interval_ms",
+            "partition_tolerance",
+            "prefer_local_provider",
+            "failover_timeout_ms",
+        ),
+    ),
+    (
+        "network",
+        "network policy",
+        ("ssl_verify", "ssl_cacertfile", "proxy_url", "timeout_ms", "max_redirects"),
+    ),
+    ("telemetry", "telemetry", ("enabled", "metrics", "reporters")),
+    ("logger", "logging to files", ("level", "backends", "file", "console")),
+    (
+        "audit",
+        "the audit log",
+        ("enabled", "log_level", "include_content", "retention_days"),
+    ),
+    ("sandbox", "the audit log", ("audit_log_enabled", "audit_log_path")),
+    ("sandbox", "the execution sandbox", ("run",)),
+    ("secrets", "the secret store", ("backend",)),
+    ("tui", "the terminal interface", ("port",)),
+)
+
+_PLANNED_VARIABLES = {
+    "cluster_enabled": "AIEX_CLUSTER_ENABLED",
+    "cluster.node_name": "AIEX_NODE_NAME",
+    "llm.max_retries": "AIEX_LLM_MAX_RETRIES",
+    "context.max_memory_mb": "AIEX_CONTEXT_MAX_MEMORY_MB",
+    "context.persistence_interval_ms": "AIEX_CONTEXT_PERSISTENCE_INTERVAL",
+    "secrets.backend": "AIEX_SECRETS_BACKEND",
+    "tui.port": "AIEX_TUI_PORT",
+}
+
+_INERT: dict[str, Any] = {
+    "cluster_enabled": False,
+    "llm.max_retries": 0,
+    "llm.distributed_coordination": False,
+    "context.compression_enabled": False,
+    "context.distributed_sync": False,
+    "telemetry.enabled": False,
+    "audit.enabled": False,
+    "audit.include_content": False,
+    "sandbox.audit_log_enabled": False,
+}
+
+PLANNED: tuple[PlannedKey, ...] = tuple(
+    PlannedKey(key, feature, _PLANNED_VARIABLES.get(key, ""), _INERT.get(key))
+    for section, feature, words in _PLANNED
+    for key in (f"{section}.{word}".lstrip(".") for word in words)
+)
+
+PLANNED_BY_KEY: dict[str, PlannedKey] = {planned.key: planned for planned in PLANNED}
+
+
+def describe() -> Sequence[KeyDoc]:
+    """Return every key once, in the order of the reference page."""
+    return KEYS
+
+
+def find(key: str) -> KeyDoc | PlannedKey | None:
+    """Return what is known of a dotted key, canonical or with the guide's bare duration word."""
+    parts = key.split(".")
+    if key.startswith(f"{PROVIDERS}.") and len(parts) == 4:
+        key = PROVIDER_PREFIX + parts[3]
+    for name in (key, f"{key}_ms"):
+        if name in BY_KEY and (name == key or BY_KEY[name].kind == "duration"):
+            return BY_KEY[name]
+        if name in PLANNED_BY_KEY:
+            return PLANNED_BY_KEY[name]
+    for end in range(len(parts) - 1, 0, -1):
+        above = ".".join(parts[:end])
+        if above in PLANNED_BY_KEY:
+            return PLANNED_BY_KEY[above]
+    return None
+
+
+def canonical(key: str) -> str:
+    """Return `key` with `_ms` added where it is the bare word of a duration."""
+    found = find(key)
+    known = found.key if found else ""
+    return f"{key}_ms" if known.endswith("_ms") and not key.endswith("_ms") else key
+
+
+def is_section(key: str) -> bool:
+    """True when `key` names a table that holds keys."""
+    if key == PROVIDERS or (key.startswith(f"{PROVIDERS}.") and key.count(".") == 2):
+        return True
+    above = f"{key}."
+    return any(name.startswith(above) for name in (*BY_KEY, *PLANNED_BY_KEY))
+
+
+def words_in(section: str) -> list[str]:
+    """Return the words that may stand in a table, `""` being the top one, for near misses."""
+    if section.startswith(f"{PROVIDERS}."):
+        section = PROVIDER_PREFIX.rstrip(".")
+    above = f"{section}." if section else ""
+    words = {
+        name.removeprefix(above).split(".")[0]
+        for name in (*BY_KEY, *PLANNED_BY_KEY)
+        if name.startswith(above)
+    }
+    if not section:
+        words = (words | {"profiles"}) - {"project_dir", "env"}
+    return sorted(words)

@@ -1,0 +1,213 @@
+"""One value of one key: from TOML, from a variable's text or from Python to the typed form."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiex_ipy.config.keys import KeyDoc
+from aiex_ipy.config.settings import Secret
+from aiex_ipy.errors import ConfigError, near_miss
+
+_TRUE = ("true", "1", "yes", "on")
+_FALSE = ("false", "0", "no", "off")
+_MOST_SHOWN = 80
+
+
+class Place:
+    """Where a value stands, for messages: a file, a variable, a call.
+
+    `base_dir` is what relative paths start from. `trusted` False says that the value came with
+    a project and not from its user.
+    """
+
+    __slots__ = ("base_dir", "file", "layer", "source", "trusted")
+
+    def __init__(
+        self,
+        layer: str,
+        source: str,
+        *,
+        base_dir: str = "",
+        file: str | None = None,
+        trusted: bool = True,
+    ) -> None:
+        self.layer = layer
+        self.source = source
+        self.base_dir = base_dir
+        self.file = file
+        self.trusted = trusted
+
+    def key(self, key: str) -> str:
+        """Return how the key is named to people: the variable itself when it is one."""
+        if self.layer == "environment":
+            return repr(self.source)
+        return f"{key!r} in {self.source!r}" if self.source else repr(key)
+
+
+def shown(value: Any) -> str:
+    """Return the value as `repr`, cut to one short line; secrets and passwords never."""
+    if isinstance(value, Secret):
+        return repr(value)
+    text = repr(without_password(value) if isinstance(value, str) else value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…"
+
+
+def without_password(url: str) -> str:
+    """Return a URL with what stands before its `@` hidden."""
+    return re.sub(r"(?<=://)[^/@\s]+@", "***@", url)
+
+
+def bad_value(
+    doc: KeyDoc, key: str, value: Any, place: Place, wanted: str, hint: str
+) -> ConfigError:
+    """Return the error for a value that cannot be used."""
+    secret = doc.kind == "secret"
+    fact = "" if secret else f"is {shown(value)}, "
+    return ConfigError(
+        f"{place.key(key)} {fact}must be {wanted}."
+        if not secret
+        else f"{place.key(key)} must be {wanted}.",
+        code="bad_value",
+        hint=hint,
+        key=key,
+        file=place.file,
+        value=None if secret else shown(value),
+    )
+
+
+def typed(doc: KeyDoc, key: str, value: Any, place: Place, *, text: bool) -> Any:
+    """Return `value` in the type of the key. `text` says it came as text (variable, CLI).
+
+    Raises ConfigError with code `bad_value`.
+    """
+    if isinstance(value, Secret):
+        value = value.reveal()
+    if doc.kind in ("integer", "duration"):
+        return _number(doc, key, value, place, text=text)
+    if doc.kind == "boolean":
+        return _boolean(doc, key, value, place, text=text)
+    if doc.kind in ("paths", "suffixes", "strings"):
+        return _several(doc, key, value, place, text=text)
+    if not isinstance(value, str):
+        hint = "Write it in quotes." if isinstance(value, int | float) else "Give one text."
+        raise bad_value(doc, key, value, place, "a text", hint)
+    return _one(doc, key, value.strip(), place)
+
+
+def _number(doc: KeyDoc, key: str, value: Any, place: Place, *, text: bool) -> int:
+    example = "30000" if doc.kind == "duration" else str(doc.default or doc.minimum)
+    unit = "milliseconds" if doc.kind == "duration" else doc.unit
+    hint = f"Give a whole number, like {example}" + (f", in {unit}." if unit else ".")
+    number = value
+    if text and isinstance(value, str):
+        try:
+            number = int(value)
+        except ValueError:
+            number = None
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise bad_value(doc, key, value, place, "a whole number", hint)
+    if not doc.minimum <= number <= doc.maximum:
+        wanted = f"between {doc.minimum} and {doc.maximum}"
+        raise bad_value(doc, key, value, place, wanted, hint)
+    return number
+
+
+def _boolean(doc: KeyDoc, key: str, value: Any, place: Place, *, text: bool) -> bool:
+    if isinstance(value, bool):
+        return value
+    if text and isinstance(value, str) and value.strip().lower() in _TRUE + _FALSE:
+        return value.strip().lower() in _TRUE
+    hint = "Write true or false" + (", without quotes." if isinstance(value, str) else ".")
+    raise bad_value(doc, key, value, place, "true or false", "Use true or false." if text else hint)
+
+
+def _several(doc: KeyDoc, key: str, value: Any, place: Place, *, text: bool) -> tuple[str, ...]:
+    separator = os.pathsep if doc.kind == "paths" else ","
+    if text and isinstance(value, str):
+        value = [part for part in value.split(separator) if part.strip()]
+    if not isinstance(value, list | tuple):
+        hint = f'Write a list, like {doc.key.split(".")[-1]} = ["…"].'
+        raise bad_value(doc, key, value, place, "a list of texts", hint)
+    for item in value:
+        if not isinstance(item, str):
+            raise bad_value(doc, key, item, place, "a list of texts", "Write each item in quotes.")
+    if doc.kind == "strings":
+        return tuple(item.strip() if text else item for item in value)
+    if doc.kind == "paths":
+        return tuple(_absolute(item.strip(), place) for item in value)
+    return tuple(_suffix(doc, key, item, place) for item in value)
+
+
+def _suffix(doc: KeyDoc, key: str, item: str, place: Place) -> str:
+    suffix = item.strip().lower()
+    if not re.fullmatch(r"\.[^./\\*\s]+(\.[^./\\*\s]+)*", suffix):
+        raise bad_value(
+            doc, key, item, place, "suffixes with their dot", "Write suffixes like '.py'."
+        )
+    return suffix
+
+
+def _one(doc: KeyDoc, key: str, value: str, place: Place) -> str | Secret:
+    if not value:
+        raise bad_value(doc, key, value, place, "a text that is not empty", "Leave the key out.")
+    if "\x00" in value:
+        raise bad_value(doc, key, value, place, "a text without NUL", "Remove the character.")
+    if doc.kind == "choice":
+        lowered = value.lower()
+        if lowered not in doc.choices:
+            wanted = f"one of {', '.join(doc.choices)}"
+            raise bad_value(doc, key, value, place, wanted, near_miss(value, doc.choices))
+        return lowered
+    if doc.kind == "secret":
+        return _secret(doc, key, value, place)
+    if doc.kind == "url":
+        return _url(doc, key, value, place)
+    if doc.kind == "path":
+        return _absolute(value, place)
+    if doc.kind == "model" and ("/" in value or os.sep in value or value.endswith(".gguf")):
+        return _absolute(value, place)
+    if doc.kind == "variable" and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        hint = "Give the name of the variable, never the key itself."
+        raise ConfigError(
+            f"{place.key(key)} must be the name of an environment variable.",
+            code="bad_value",
+            hint=hint,
+            key=key,
+            file=place.file,
+        )
+    return value
+
+
+def _secret(doc: KeyDoc, key: str, value: str, place: Place) -> Secret:
+    # A key travels in an HTTP header. Source: RFC 9110, section 5.5, field values.
+    if not all("!" <= char <= "~" for char in value):
+        raise bad_value(
+            doc,
+            key,
+            None,
+            place,
+            "printable ASCII without blanks",
+            "Copy the key again, without quotes or line breaks.",
+        )
+    return Secret(value)
+
+
+def _url(doc: KeyDoc, key: str, value: str, place: Place) -> str:
+    url = value if "://" in value else f"http://{value}"
+    hint = "Give an address like 'http://localhost:11434'."
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname)
+        good = good and parts.port != 0 and not re.search(r"\s", url)
+    except ValueError:
+        good = False
+    if not good or parts.query or parts.fragment:
+        raise bad_value(doc, key, value, place, "an http or https address", hint)
+    return url.rstrip("/")
+
+
+def _absolute(path: str, place: Place) -> str:
+    return os.path.abspath(os.path.join(place.base_dir, os.path.expanduser(path)))

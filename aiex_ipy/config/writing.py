@@ -1,0 +1,157 @@
+"""`aiex config set`: one value into a settings file, the rest of the file as it was."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from aiex_ipy.config import files, keys
+from aiex_ipy.config.loading import assemble, canonical_key
+from aiex_ipy.config.values import Place, shown, typed
+from aiex_ipy.errors import ConfigError, near_miss
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
+
+
+def set_value(
+    key: str,
+    value: object,
+    *,
+    project: bool = False,
+    project_dir: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> str:
+    """Write one value to the user's file, or the project's, and return that file's path.
+
+    `value` may be text in the form of an environment variable. Comments and order are kept, the
+    file is replaced in one step, and a file that would not load is not written. Raises
+    ConfigError; code `secret` for a key that would hold a credential.
+    """
+    environ = os.environ if environ is None else environ
+    found = files.paths(project_dir=project_dir, environ=environ)
+    path = found.user
+    if project:
+        path = found.project or os.path.join(found.project_dir, files.PROJECT_FILE)
+    table = ["tool", "aiex"] if os.path.basename(path) == files.PYPROJECT else []
+    words, typed_value = _checked(key, value)
+    import tomlkit
+
+    document = tomlkit.parse(_text(path))
+    _put(document, [*table, *words], typed_value)
+    content: Any = document.unwrap()
+    for word in table:
+        content = content.get(word, {})
+    # What is wrong in a variable of aiex is not this file's fault and must not keep it unmended.
+    others = {name: text for name, text in environ.items() if not name.startswith("AIEX_")}
+    assemble(
+        replace(found, project=path if project else found.project),
+        others,
+        replaced={path: content},
+    )
+    _write(os.path.realpath(path), tomlkit.dumps(document))  # a link to the file stays one
+    return path
+
+
+def _checked(key: str, value: object) -> tuple[list[str], Any]:
+    """Return the words of the key in a file, and the value as TOML holds it."""
+    prefix: list[str] = []
+    bare = key
+    if key.startswith("profiles."):
+        _, name, bare = [*key.split(".", 2), "", ""][:3]
+        prefix = ["profiles", name]
+    bare = canonical_key(bare)
+    found = keys.find(bare)
+    if found is None:
+        section, _, word = bare.rpartition(".")
+        raise ConfigError(
+            f"{key!r} is not a setting.",
+            code="unknown_key",
+            hint=near_miss(word, keys.words_in(section)),
+            key=key,
+        )
+    words = [*prefix, *bare.split(".")]
+    if isinstance(found, keys.PlannedKey):
+        raise ConfigError(
+            f"{key!r} is a setting of {found.feature}, which is not built yet.",
+            code="not_built",
+            hint="Leave it out.",
+            key=key,
+        )
+    if not found.in_files:
+        raise ConfigError(
+            f"{key!r} cannot be set in a file.",
+            code="bad_value",
+            hint=f"Set {found.variable} in the environment.",
+            key=key,
+        )
+    if found.kind == "secret":
+        raise ConfigError(
+            f"{key!r} is a credential and is not written by a command, which the shell would "
+            "keep in its history.",
+            code="secret",
+            hint="Set it in the environment, like OPENAI_API_KEY, or name another variable with "
+            f"{bare}_env.",
+            key=key,
+        )
+    asked = Place("call", "", base_dir=files.working_directory())
+    result = typed(found, key, value, asked, text=isinstance(value, str))
+    return words, list(result) if isinstance(result, tuple) else result
+
+
+def _text(path: str) -> str:
+    if not os.path.lexists(path):
+        return ""
+    files.parse(path)  # tells line and column of an error as loading does
+    return files.decode(path)
+
+
+def _put(document: TOMLDocument, words: list[str], value: Any) -> None:
+    import tomlkit
+
+    table: Any = document
+    for word in words[:-1]:
+        if word not in table:
+            table[word] = tomlkit.table(is_super_table=word != words[-2])
+        table = table[word]
+        if not isinstance(table, dict):
+            raise ConfigError(
+                f"{word!r} is {shown(table)}, must be a table.",
+                code="bad_value",
+                hint="Correct the file first.",
+            )
+    last = words[-1]
+    for spelled in list(table):
+        if spelled != last and f"{spelled}_ms" == last:
+            last = spelled
+    table[last] = value
+
+
+def _write(path: str, text: str) -> None:
+    """Replace the file in one step; a new one can be read by its user only."""
+    directory = os.path.dirname(path)
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0o600
+        handle, temporary = tempfile.mkstemp(prefix=".aiex-", dir=directory)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, mode)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise ConfigError(
+            f"The settings file {path!r} cannot be written: {error.strerror or error}.",
+            code="unwritable",
+            hint="Make its directory writable, or set XDG_CONFIG_HOME to one that is.",
+            file=path,
+        ) from None
