@@ -10,9 +10,11 @@ from collections.abc import Collection, Sequence
 
 from msgspec import structs
 
+from aiex_ipy.errors import UsageError
 from aiex_ipy.grounding import lint, lint_rules, metrics, python
 from aiex_ipy.grounding.facts import Issue, ModuleFacts, Subject, Unit
 from aiex_ipy.grounding.lint import Finding
+from aiex_ipy.grounding.notebook import Cells, read_cell, read_notebook
 from aiex_ipy.grounding.python import ParsedModule
 
 
@@ -27,7 +29,7 @@ def gather(
     directory or order of discovery. `names` are those known in a live session; names undefined
     in a fragment (a cell, a live function) are an issue only when it is given.
     """
-    sources = [_Source(subject) for subject in subjects]
+    sources = [_Source(subject, alone=len(subjects) == 1) for subject in subjects]
     files = [s.subject.file for s in sources if s.on_disk and s.subject.file]
     texts = {s.label: s.text for s in sources if s.is_python and not s.on_disk}
     batch = lint.Batch(files, texts)
@@ -39,27 +41,47 @@ def gather(
     facts = []
     for source, module in zip(sources, modules, strict=True):
         if module is None:
-            facts.append(_plain(source.subject))
+            facts.append(_plain(source.subject, source.error))
         else:
             facts.append(_facts(source, module, findings[source.label], names))
     return facts
 
 
 class _Source:
-    """A subject made ready: the text the analyzers see and the way ruff gets it."""
+    """A subject made ready: the text the analyzers see and the way ruff gets it.
 
-    __slots__ = ("fragment", "is_python", "label", "on_disk", "subject", "text")
+    `fragment` is a text whose surroundings are unknown (a cell, a live function); `cells` is set
+    for notebooks and cells; `error` for a notebook that cannot be read.
+    """
 
-    def __init__(self, subject: Subject) -> None:
+    __slots__ = ("cells", "error", "fragment", "is_python", "label", "on_disk", "subject", "text")
+
+    def __init__(self, subject: Subject, *, alone: bool) -> None:
         self.subject = subject
-        self.is_python = subject.language == "python" and bool(subject.text.strip())
-        self.fragment = subject.first_line > 1 or (
-            subject.file is None and not subject.path.startswith("<stdin")
-        )
         self.text = subject.text.removeprefix("\ufeff")
+        self.cells: Cells | None = None
+        self.error: Issue | None = None
+        language = subject.language
+        if language == "notebook" and self.text.strip():
+            try:
+                self.cells = read_notebook(subject)
+            except UsageError as error:
+                if alone:
+                    raise
+                self.error = _unreadable(subject, error)
+            else:
+                language, self.text = self.cells.language, self.cells.text
+        elif language == "python" and subject.path.startswith("In["):
+            self.cells = read_cell(self.text)
+            self.text = self.cells.text
+        self.is_python = language == "python" and bool(self.text.strip())
+        whole = subject.file is not None or subject.path.startswith("<stdin")
+        self.fragment = subject.first_line > 1 or not (whole or subject.language == "notebook")
         if self.fragment:
             self.text = python.dedent(self.text)
-        self.on_disk = self.is_python and subject.file is not None and not self.fragment
+        self.on_disk = (
+            self.is_python and subject.file is not None and self.cells is None and not self.fragment
+        )
         self.label = subject.file if self.on_disk and subject.file else subject.path
 
 
@@ -78,6 +100,8 @@ class _Module:
 
 def _read(source: _Source) -> _Module:
     parsed = python.parse(source.subject, source.text)
+    if source.cells is not None and source.cells.starts:
+        parsed.error = _cell_error(source.subject, source.cells)
     module = _Module(parsed)
     if parsed.error is None:
         if not module.measured:
@@ -87,12 +111,25 @@ def _read(source: _Source) -> _Module:
     return module
 
 
+def _cell_error(subject: Subject, cells: Cells) -> Issue | None:
+    """Return the syntax issue of the first cell that does not parse by itself.
+
+    The joined text cannot tell: an open bracket would swallow the cells behind it.
+    """
+    for start, part in zip(cells.starts, cells.parts, strict=True):
+        error = python.parse(subject, part).error
+        if error is not None:
+            shift = start - 1
+            return structs.replace(error, line=error.line + shift, end_line=error.end_line + shift)
+    return None
+
+
 def _facts(
     source: _Source, module: _Module, findings: list[Finding] | None, names: Collection[str]
 ) -> ModuleFacts:
     parsed = module.parsed
     error = parsed.error
-    if error is None and any((f.code or "") in lint_rules.REFUSED for f in findings or ()):
+    if error is None and source.cells is None and _refused(findings):
         error = python.compiles(parsed)
     if error is not None:
         return ModuleFacts(
@@ -120,7 +157,12 @@ def _facts(
     )
 
 
+def _refused(findings: list[Finding] | None) -> bool:
+    return any((f.code or "") in lint_rules.REFUSED for f in findings or ())
+
+
 _NAME = re.compile(r"`([^`]+)`")
+_ABOUT_A_NAME = frozenset({"B007", "F401", "F821", "F841"})
 
 
 def _issue(
@@ -131,13 +173,8 @@ def _issue(
     known = lint_rules.classify(code)
     if known is None or lint.allowed(parsed.path, code):
         return None
-    if source.fragment:
-        if code in lint_rules.FRAGMENT_ALLOW or code in lint_rules.CELL_ALLOW:
-            return None
-        if code == "F821":
-            named = _NAME.search(finding.message)
-            if not names or (named is not None and named[1] in names):
-                return None
+    if _beyond(source, code, finding.message, names):
+        return None
     start, end = finding.location, finding.end_location
     last = end.row - 1 if end.column == 1 and end.row > start.row else end.row
     return Issue(
@@ -156,6 +193,20 @@ def _issue(
     )
 
 
+def _beyond(source: _Source, code: str, message: str, names: Collection[str]) -> bool:
+    """True for findings that what stands outside the text, or in its magics, would refute."""
+    if code in _ABOUT_A_NAME:
+        named = _NAME.search(message)
+        name = named[1] if named is not None else ""
+        if name in names or (source.cells is not None and source.cells.known(name)):
+            return True
+        if code == "F821" and source.fragment and not names:
+            return True
+    if source.cells is not None and code in lint_rules.CELL_ALLOW:
+        return True
+    return source.fragment and code in lint_rules.FRAGMENT_ALLOW
+
+
 def _evidence(parsed: ParsedModule, first: int, last: int) -> str:
     """Return the cited lines stripped, three at most, each cut to 200 characters."""
     lines = (parsed.line_text(n)[:200] for n in range(first, min(last, first + 2) + 1))
@@ -163,6 +214,13 @@ def _evidence(parsed: ParsedModule, first: int, last: int) -> str:
 
 
 def _moved(issue: Issue, source: _Source) -> Issue:
+    """Count lines as the reader does: in the cell, or in the file the text was taken from."""
+    if source.cells is not None and source.cells.starts:
+        number, line = source.cells.place(issue.line)
+        last, end_line = source.cells.place(issue.end_line)
+        if last != number:
+            end_line = source.cells.last_line(number)
+        return structs.replace(issue, cell=number, line=line, end_line=end_line)
     shift = source.subject.first_line - 1
     if not shift:
         return issue
@@ -170,6 +228,16 @@ def _moved(issue: Issue, source: _Source) -> Issue:
 
 
 def _moved_unit(unit: Unit, source: _Source) -> Unit:
+    if source.cells is not None and source.cells.starts:
+        number, line = source.cells.place(unit.line)
+        last, end_line = source.cells.place(unit.end_line)
+        return structs.replace(
+            unit,
+            cell=number,
+            line=line,
+            end_line=end_line if last == number else source.cells.last_line(number),
+            lines={name: source.cells.place(at)[1] for name, at in unit.lines.items()},
+        )
     shift = source.subject.first_line - 1
     if not shift:
         return unit
@@ -185,9 +253,26 @@ def _order(issue: Issue) -> tuple[int, int, int, str, str]:
     return issue.cell or 0, issue.line, issue.column, issue.rule, issue.message
 
 
-def _plain(subject: Subject) -> ModuleFacts:
+def _plain(subject: Subject, error: Issue | None) -> ModuleFacts:
     """Facts of a text that has no analyzer: its size."""
     lines = subject.text.count("\n") + (not subject.text.endswith("\n") and bool(subject.text))
     return ModuleFacts(
-        path=subject.path, language=subject.language, metrics={"lines": float(lines)}
+        path=subject.path,
+        language=subject.language,
+        issues=() if error is None else (error,),
+        metrics={"lines": float(lines)},
+        parsed=error is None,
+    )
+
+
+def _unreadable(subject: Subject, error: UsageError) -> Issue:
+    return Issue(
+        severity="critical",
+        category="syntax",
+        rule="notebook",
+        path=subject.path,
+        line=1,
+        end_line=1,
+        message=error.message,
+        source="aiex",
     )

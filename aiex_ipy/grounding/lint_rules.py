@@ -79,7 +79,7 @@ TESTS_ALLOW = frozenset({"S101", "S105", "S106", "S107", "S108", "S311", "B018",
 INIT_ALLOW = frozenset({"F401", "F403"})
 
 # In a notebook or a cell: the last expression is shown, and re-defining is how one works.
-CELL_ALLOW = frozenset({"B018", "F811", "F704", "PLE1142", "T100"})
+CELL_ALLOW = frozenset({"B015", "B018", "F811", "F704", "PLE1142", "T100"})
 # In a fragment (a cell, a live function) what stands outside it cannot be judged.
 FRAGMENT_ALLOW = frozenset({"F401", "F822", "PLE0604", "PLE0605", "PLE1142", "F704", "F706"})
 
