@@ -177,7 +177,10 @@ class Workspace:
         for file, is_link in listing:
             if not self._wanted(file, only):
                 continue
-            if self._is_denied(file) or (is_link and not self._may_follow(file)):
+            below = os.path.relpath(file, root.file).replace(os.sep, "/")
+            shown = below if root.path == "." else f"{root.path}/{below}"
+            entry = Located(path=shown, file=file, is_directory=False)
+            if self._is_denied(file) or (is_link and not self.is_open(entry)):
                 skipped += 1
                 continue
             if len(files) == limit:
@@ -187,9 +190,7 @@ class Workspace:
                     hint="Name a smaller directory.",
                     path=root.path,
                 )
-            below = os.path.relpath(file, root.file).replace(os.sep, "/")
-            shown = below if root.path == "." else f"{root.path}/{below}"
-            files.append(Located(path=shown, file=file, is_directory=False))
+            files.append(entry)
         unreadable = tuple(self._shown(name, name) for name in listing.unreadable)
         if root.file in listing.unreadable:
             raise _unreadable(root.path, PermissionError(errno.EACCES, "Permission denied"))
@@ -203,15 +204,15 @@ class Workspace:
             return language in only
         return language is not None or bool(self._suffixes)
 
-    def _may_follow(self, link: str) -> bool:
-        """True when a link in a tree, which nobody named, leads to where may be read."""
-        target = os.path.realpath(link)
-        if not os.path.isfile(target) or self._is_denied(target):
+    def is_open(self, found: Located) -> bool:
+        """True when a file may be read though the user did not name it: a link in a tree, a
+        frame of a traceback. It is in one of the open directories, and not denied."""
+        target = os.path.realpath(found.file)
+        if self._is_denied(found.file) or self._is_denied(target):
             return False
-        return any(_within(target, root) for root in self.readable_roots())
+        return any(_within(target, root) for root in self._open_roots())
 
-    def readable_roots(self) -> tuple[str, ...]:
-        """Return the directories that may be read without being named in the command."""
+    def _open_roots(self) -> tuple[str, ...]:
         own = (self.project_dir, os.getcwd(), *map(os.path.expanduser, ("~/code", "~/projects")))
         roots = (*own, *self._allowed_paths, *self._library_roots())
         return tuple(os.path.realpath(root) for root in roots)
