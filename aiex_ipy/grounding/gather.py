@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
@@ -17,25 +18,42 @@ from aiex_ipy.grounding.lint import Finding
 from aiex_ipy.grounding.notebook import Cells, read_cell, read_notebook
 from aiex_ipy.grounding.python import ParsedModule
 
+if TYPE_CHECKING:
+    from aiex_ipy.grounding.ruff_server import RuffServer
+
+SERVER_AT_MOST = 8
+"""Up to this many subjects go to the kept-open server one by one; more are one batch."""
+
 
 def gather(
     subjects: Sequence[Subject],
     *,
+    ruff: RuffServer | None = None,
     names: Collection[str] = (),
 ) -> list[ModuleFacts]:
     """Return the facts of each subject, in the given order.
 
     The same subjects give the same facts, whatever the machine's ruff configuration, working
     directory or order of discovery. `names` are those known in a live session; names undefined
-    in a fragment (a cell, a live function) are an issue only when it is given.
+    in a fragment (a cell, a live function) are an issue only when it is given. `ruff` is a server
+    kept open, used for a few subjects; a tree goes through one batch.
+
+    Raises:
+        UsageError: the only subject is a notebook that cannot be read. Among several it gets a
+            syntax issue instead.
+        AiexError: ruff is missing or does not run.
     """
     sources = [_Source(subject, alone=len(subjects) == 1) for subject in subjects]
-    files = [s.subject.file for s in sources if s.on_disk and s.subject.file]
-    texts = {s.label: s.text for s in sources if s.is_python and not s.on_disk}
-    batch = lint.Batch(files, texts)
-    modules: list[_Module | None] = [_read(s) if s.is_python else None for s in sources]
-    findings = batch.findings()
-    again = {s.label: s.text for s in sources if s.on_disk and lint.unreadable(findings[s.label])}
+    linted = [source for source in sources if source.is_python]
+    findings: _Findings = {}
+    if ruff is not None and len(linted) <= SERVER_AT_MOST:
+        for source in linted:
+            name = source.label if source.on_disk else lint.file_name(source.label)
+            findings[source.label] = ruff.lint(name, source.text)
+    batch = _batch([source for source in linted if findings.get(source.label) is None])
+    modules = [_read(source) if source.is_python else None for source in sources]
+    findings |= batch.findings()
+    again = {s.label: s.text for s in linted if s.on_disk and lint.unreadable(findings[s.label])}
     if again:
         findings |= lint.Batch([], again).findings()
     facts = []
@@ -45,6 +63,14 @@ def gather(
         else:
             facts.append(_facts(source, module, findings[source.label], names))
     return facts
+
+
+_Findings = dict[str, list[Finding] | None]
+
+
+def _batch(sources: list[_Source]) -> lint.Batch:
+    files = [source.label for source in sources if source.on_disk]
+    return lint.Batch(files, {s.label: s.text for s in sources if not s.on_disk})
 
 
 class _Source:

@@ -80,6 +80,11 @@ def find_ruff() -> str:
     return found
 
 
+def linter_environment() -> dict[str, str]:
+    """Return the environment without ruff's own variables, which would override arguments."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("RUFF_")}
+
+
 class Batch:
     """One running ruff over files on disk and texts. Ask for `findings` once."""
 
@@ -96,7 +101,7 @@ class Batch:
         if len(texts) == 1 and not files:
             ((label, text),) = texts.items()
             self._input = _encode(text)
-            name = os.path.abspath(_file_name(label))
+            name = os.path.abspath(file_name(label))
             self._labels[name] = label
             arguments = ["--stdin-filename", name, "-"]
         elif texts:
@@ -109,7 +114,7 @@ class Batch:
     def _start(self, arguments: list[str]) -> subprocess.Popen[bytes]:
         command = [find_ruff(), "check", *_ARGUMENTS, "--output-format", "json"]
         command += ["--target-version", TARGET, "--select", SELECT, *arguments]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("RUFF_")}
+        environment = linter_environment()
         if len(arguments) <= 3:
             environment["RAYON_NUM_THREADS"] = "1"
         try:
@@ -187,7 +192,7 @@ class Batch:
         for number, (label, text) in enumerate(texts.items()):
             folder = os.path.join(self._scratch(), str(number))
             os.mkdir(folder)
-            path = os.path.join(folder, _file_name(label))
+            path = os.path.join(folder, file_name(label))
             with open(path, "wb") as file:
                 file.write(_encode(text))
             self._labels[path] = label
@@ -269,7 +274,8 @@ def _crashed(returncode: int) -> bool:
     return returncode < 0 or returncode >= 0x80000000
 
 
-def _file_name(label: str) -> str:
+def file_name(label: str) -> str:
+    """Return the name ruff sees for a text: the last part of its label, as a Python file."""
     name = re.sub(r"[^\w.\-]", "_", label.rsplit("/", 1)[-1]).lstrip(".-") or "text"
     return name if name.endswith((".py", ".pyi")) else f"{name}.py"
 
