@@ -75,14 +75,15 @@ class ChatDecoder:
     """Bytes of one answer in, chunks out; text that arrives together leaves as one delta.
 
     `heard` is True once a real event came (comments do not count), `finished` once the answer
-    is whole, `ended` once the wire said so. `skipped` counts events in no form we know.
+    is whole, `ended` once the wire said so. `skipped` counts events in no form we know. `free`
+    says that the tokens cost nothing.
     """
 
-    def __init__(self, *, local: bool = False) -> None:
+    def __init__(self, *, free: bool = False) -> None:
         self.heard = self.finished = self.ended = False
         self.skipped = 0
         self._events = Events()
-        self._local = local
+        self._free = free
         self._reason: FinishReason | None = None
         self._refusal = ""
         self._tokens: _Tokens | None = None
@@ -126,7 +127,7 @@ class ChatDecoder:
             usage=Usage(
                 input_tokens=tokens.prompt_tokens,
                 output_tokens=tokens.completion_tokens,
-                cost_usd=0.0 if self._local else None,
+                cost_usd=0.0 if self._free else None,
             ),
         )
 
@@ -182,14 +183,17 @@ class ChatDecoder:
             )
 
 
-def chat_body(
-    request: ModelRequest, model: str, *, limit_name: str = "max_tokens"
-) -> dict[str, Any]:
-    """Return the JSON body for `request`; `limit_name` is the server's word for max tokens."""
+def chat_body(request: ModelRequest, model: str, *, vendors: bool) -> dict[str, Any]:
+    """Return the JSON body for `request`; `vendors` when it goes to OpenAI's own host.
+
+    There `max_tokens` is deprecated and refused by reasoning models, and some bounds are no
+    part of a strict schema; servers that speak the wire know only `max_tokens`.
+    Source: OpenAI API reference, chat completions; Structured outputs.
+    """
     body: dict[str, Any] = {
         "model": model,
         "messages": [_message(message) for message in request.messages],
-        limit_name: request.max_tokens,
+        "max_completion_tokens" if vendors else "max_tokens": request.max_tokens,
         "stream": request.stream,
     }
     if request.stream:
@@ -211,7 +215,7 @@ def chat_body(
             for tool in request.tools
         ]
     if request.response_schema is not None:
-        schema, strict = strict_schema(request.response_schema)
+        schema, strict = strict_schema(request.response_schema, bounds=not vendors)
         body["response_format"] = {
             "type": "json_schema",
             "json_schema": {"name": request.schema_name, "schema": schema, "strict": strict},

@@ -230,6 +230,13 @@ def from_status(status: int, headers: Mapping[str, str], body: object, peer: Pee
             retry_after_s=retry_after_s(headers),
             **details,
         )
+    if status == 200:
+        return UnavailableError(
+            f"{at} broke off with an error.{told}",
+            code="server_error",
+            hint="Try again, or set AIEX_FALLBACK_PROVIDER.",
+            **details,
+        )
     if 300 <= status < 400:
         return ProtocolError(
             f"{at} redirects to {headers.get('location', '?')!r}, which is not followed.",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aiex_ipy.errors import ConfigError
+from aiex_ipy.errors import ConfigError, ProviderError
 from aiex_ipy.messages import ModelInfo, ModelRequest
 from aiex_ipy.providers.chat_completions import ChatDecoder, chat_body
-from aiex_ipy.providers.wire import WireProvider, http_url, is_loopback
+from aiex_ipy.providers.wire import WireProvider, http_url
 
 
 class OpenAICompatibleProvider(WireProvider):
@@ -21,7 +21,7 @@ class OpenAICompatibleProvider(WireProvider):
     kind = "openai_compatible"
     label = "the OpenAI-compatible server"
     path = "/chat/completions"
-    limit_name = "max_tokens"
+    free = False  # a server on loopback may be a gateway to a vendor
 
     async def endpoint(self) -> tuple[str, str]:
         if not self.instance.base_url:
@@ -37,14 +37,16 @@ class OpenAICompatibleProvider(WireProvider):
             return self.instance.model, ""
         offered = await self.models()
         if not offered:
-            raise ConfigError(
-                f"Provider {self.name!r} offers no model.",
+            raise ProviderError(
+                f"{self.label} offers no model.",
+                code="no_model",
                 hint=f"Load one there, or set llm.providers.{self.name}.model.",
+                provider=self.name,
             )
         return offered[0].name, f"the first model that {self.label} offers"
 
     async def models(self) -> Sequence[ModelInfo]:
-        listed = await self.get("/models")
+        listed = await self.ask("/models")
         entries = listed.get("data") if isinstance(listed, dict) else None
         return [
             ModelInfo(name=str(entry["id"]))
@@ -52,8 +54,8 @@ class OpenAICompatibleProvider(WireProvider):
             if isinstance(entry, dict) and "id" in entry
         ]
 
-    def decoder(self, url: str) -> ChatDecoder:
-        return ChatDecoder(local=is_loopback(url))
+    def decoder(self) -> ChatDecoder:
+        return ChatDecoder(free=self.free)
 
     def body(self, request: ModelRequest, model: str) -> dict[str, Any]:
-        return chat_body(request, model, limit_name=self.limit_name)
+        return chat_body(request, model, vendors=False)

@@ -190,12 +190,13 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
-def strict_schema(schema: Schema) -> tuple[Schema, bool]:
-    """Return `schema` as the vendors' constrained decoding wants it, and whether it may be strict.
+def strict_schema(schema: Schema, *, bounds: bool = True) -> tuple[Schema, bool]:
+    """Return `schema` as constrained decoding wants it, and whether it may be strict.
 
     The root reference is put in place, every object closed and all its properties required. An
     open map (an object without named properties) cannot be strict: then the schema is a guide
-    and the check afterwards decides.
+    and the check afterwards decides. `bounds` False moves the bounds into the description, for
+    servers that refuse them; they too are checked afterwards.
     Source: OpenAI, Structured outputs, "Supported schemas"; Anthropic, Structured outputs,
     "JSON Schema limitations".
     """
@@ -204,34 +205,55 @@ def strict_schema(schema: Schema) -> tuple[Schema, bool]:
         target = _resolve(root.pop("$ref"), schema)
         root = {**target, **root}
     open_maps: list[str] = []
-    closed = _closed(root, open_maps)
+    closed = _closed(root, open_maps, bounds)
     if open_maps or closed.get("type") != "object":
         return root, False
     return closed, True
 
 
-_UNSUPPORTED = ("default", "title", "examples", "discriminator")
+_LEFT_OUT = ("default", "title", "examples", "discriminator")
+_BOUNDS = (
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "pattern",
+    "minProperties",
+    "maxProperties",
+)
 
 
-def _closed(part: Any, open_maps: list[str]) -> Any:
+def _closed(part: Any, open_maps: list[str], bounds: bool) -> Any:
     if isinstance(part, list):
-        return [_closed(item, open_maps) for item in part]
+        return [_closed(item, open_maps, bounds) for item in part]
     if not isinstance(part, dict):
         return part
-    made = {
-        word: (
-            {name: _closed(sub, open_maps) for name, sub in body.items()}
-            if word in ("properties", "$defs")
-            else body
-            if word in ("enum", "const", "required")
-            else _closed(body, open_maps)
-        )
-        for word, body in part.items()
-        if word not in _UNSUPPORTED
-    }
+    made: Schema = {}
+    told: list[str] = []
+    for word, body in part.items():
+        if word in _BOUNDS and not bounds:
+            told.append(f"{word} {body}")
+        elif word in ("properties", "$defs"):
+            made[word] = {name: _closed(sub, open_maps, bounds) for name, sub in body.items()}
+        elif word in ("enum", "const", "required"):
+            made[word] = body
+        elif word not in _LEFT_OUT:
+            made[word] = _closed(body, open_maps, bounds)
+    if told:
+        made["description"] = f"{made.get('description', '')} ({', '.join(told)})".strip()
     if made.get("type") == "object" or "properties" in made:
-        if not made.get("properties") or isinstance(made.get("additionalProperties"), dict):
-            open_maps.append("object")
-        made["additionalProperties"] = False
-        made["required"] = list(made.get("properties", {}))
+        _close(made, open_maps)
     return made
+
+
+def _close(made: Schema, open_maps: list[str]) -> None:
+    if not made.get("properties") or isinstance(made.get("additionalProperties"), dict):
+        open_maps.append("object")
+    made["additionalProperties"] = False
+    made["required"] = list(made.get("properties", {}))

@@ -46,12 +46,14 @@ class WireProvider:
     """One server, one kept client, one wire. Subclasses say where, what and in which form.
 
     The client is made at the first request, on the loop that runs then, and belongs to it.
+    `default_timeout_ms` is the kind's own first-byte deadline, None for `llm.timeout_ms`.
     """
 
     kind: str
     label: str
     path: str
     prompt_budget_tokens: int | None = None
+    default_timeout_ms: int | None = None
 
     def __init__(self, instance: ProviderSettings, settings: Settings) -> None:
         self.name = instance.name
@@ -73,13 +75,16 @@ class WireProvider:
         """Return what the server offers; raises ProviderError when it cannot be asked."""
         raise NotImplementedError
 
-    def decoder(self, url: str) -> Decoder:
-        """Return a new decoder for one answer from `url`."""
+    def decoder(self) -> Decoder:
+        """Return a new decoder for one answer."""
         raise NotImplementedError
 
     def body(self, request: ModelRequest, model: str) -> dict[str, Any]:
         """Return the JSON body of a request."""
         raise NotImplementedError
+
+    def check(self, model: str) -> None:
+        """Raise ProviderError for a model that is known to be gone."""
 
     def headers(self, key: str) -> dict[str, str]:
         """Return the headers that carry the key."""
@@ -97,7 +102,8 @@ class WireProvider:
     @property
     def first_byte_s(self) -> float:
         """The longest wait for the first event of a streamed answer, in seconds."""
-        return (self.instance.timeout_ms or self.settings.llm.timeout_ms) / 1000
+        own = self.instance.timeout_ms or self.default_timeout_ms
+        return (own or self.settings.llm.timeout_ms) / 1000
 
     # What all share.
 
@@ -134,8 +140,10 @@ class WireProvider:
         model, note = (request.model, "") if request.model else await self.choose_model()
         peer.model = model
         opened = Opened(provider=self.name, model=model, note=note)
-        decoder = self.decoder(url)
-        response = await self.open(url, key, self.body(request, model), request.stream)
+        decoder = self.decoder()
+        self.check(model)
+        body = self.body(request, model)
+        response = await self.send(url, key, self.path, body, stream=request.stream)
         if request.stream:
             async with aclosing(_streamed(response, decoder, opened)) as chunks:
                 async for chunk in chunks:
@@ -151,22 +159,28 @@ class WireProvider:
         elif not decoder.heard:
             raise wrong_content(response.headers.get("content-type", ""), peer)
 
-    async def open(self, url: str, key: str, body: dict[str, Any], stream: bool) -> httpx2.Response:
-        """Send a request and return its 2xx response, read to the end unless `stream`."""
+    async def send(
+        self, url: str, key: str, path: str, body: dict[str, Any] | None, *, stream: bool = False
+    ) -> httpx2.Response:
+        """GET (`body` None) or POST; return the 2xx response, read to its end unless `stream`."""
         client = self.client(url)
-        response = await client.send(
-            client.build_request(
-                "POST",
-                url + self.path,
-                content=msgspec.json.encode(body),
-                headers={"Content-Type": "application/json", **self.headers(key)},
-            ),
-            stream=stream,
+        headers = self.headers(key)
+        if body is None:
+            return await checked(await client.get(url + path, headers=headers))
+        headers["Content-Type"] = "application/json"
+        request = client.build_request(
+            "POST", url + path, content=msgspec.json.encode(body), headers=headers
         )
-        return await checked(response)
+        return await checked(await client.send(request, stream=stream))
 
-    async def get(self, path: str) -> Any:
-        """Return the decoded JSON of a GET, within the first-byte deadline; faults are mapped."""
+    async def ask(
+        self, path: str, body: dict[str, Any] | None = None, *, from_root: bool = False
+    ) -> Any:
+        """Return the decoded JSON of a GET or POST, within the first-byte deadline.
+
+        Faults are mapped. This is for questions about the server, not for answers. `from_root`
+        takes `path` from the server's root and not from below the base URL.
+        """
         import asyncio
 
         peer = self.peer()
@@ -174,9 +188,9 @@ class WireProvider:
             async with asyncio.timeout(self.first_byte_s):
                 url, key = await self.endpoint()
                 peer.base_url, peer.secret = url, key
-                response = await checked(
-                    await self.client(url).get(url + path, headers=self.headers(key))
-                )
+                if from_root:
+                    url = url.removesuffix(urlsplit(url).path)
+                response = await self.send(url, key, path, body)
             return msgspec.json.decode(response.content)
         except Exception as error:
             mapped = from_exception(error, peer)

@@ -1,0 +1,63 @@
+"""What is known of the vendors' models before any is asked: defaults, and which are gone."""
+
+from __future__ import annotations
+
+import datetime
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from aiex_ipy.errors import ProviderError
+from aiex_ipy.providers.faults import Peer
+
+
+class Retired(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Models that are shut down `on` a day (None: already, the vendor names no day any more)."""
+
+    models: tuple[str, ...]
+    use: str
+    on: datetime.date | None = None
+
+
+class VendorFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One vendor: its own hosts, the model used when none is set, the retired ones."""
+
+    hosts: tuple[str, ...]
+    default: str
+    retired: tuple[Retired, ...] = ()
+
+
+def facts(kind: str) -> VendorFacts:
+    """Return what `model_facts.toml` says of a vendor."""
+    return _table()[kind]
+
+
+def check_not_retired(
+    kind: str, model: str, peer: Peer, *, today: datetime.date | None = None
+) -> None:
+    """Raise ProviderError with code `model_retired` for a model that the vendor has shut down.
+
+    This holds on the vendor's own host only; elsewhere every name passes.
+    """
+    for row in facts(kind).retired:
+        if model in row.models and (row.on is None or row.on <= (today or _today())):
+            when = f" on {row.on.isoformat()}" if row.on else ""
+            raise ProviderError(
+                f"{peer.label} has shut down model {model!r}{when}.",
+                code="model_retired",
+                hint=f"Set the model of provider {peer.provider!r} to {row.use!r}.",
+                provider=peer.provider,
+                model=model,
+            )
+
+
+def _today() -> datetime.date:
+    return datetime.datetime.now(datetime.UTC).date()
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, VendorFacts]:
+    text = Path(__file__).with_name("model_facts.toml").read_bytes()
+    return msgspec.toml.decode(text, type=dict[str, VendorFacts])

@@ -1,0 +1,109 @@
+"""Sending through a vendor's SDK, whose typed reading of the answer is left out."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from aiex_ipy.errors import CredentialsError
+from aiex_ipy.providers.faults import Peer
+from aiex_ipy.providers.model_facts import check_not_retired, facts
+from aiex_ipy.providers.wire import CONNECT_S, IDLE_S, WireProvider, http_url
+
+if TYPE_CHECKING:
+    import httpx2
+
+
+class VendorProvider(WireProvider):
+    """A vendor's own API, or a stand-in for it at `base_url`.
+
+    The SDK signs and sends. It never retries: that is the router's to decide. It is imported in
+    a thread at the first request, so that answers under way do not wait a second for it.
+    """
+
+    sdk_module: str
+    sdk_client: str
+    vendor_url: str
+    key_variable: str
+    _sdk: Any = None
+    _stream_type: Any = None
+
+    async def endpoint(self) -> tuple[str, str]:
+        key = self.instance.api_key
+        if not key:
+            variable = self.instance.api_key_env or self.key_variable
+            raise CredentialsError(
+                f"Provider {self.name!r} has no key.",
+                code="no_key",
+                hint=f"Set {variable}.",
+                provider=self.name,
+            )
+        return http_url(self.instance.base_url or self.vendor_url), key.reveal()
+
+    async def choose_model(self) -> tuple[str, str]:
+        return self.instance.model or facts(self.kind).default, ""
+
+    @property
+    def at_vendor(self) -> bool:
+        """True when the base URL is the vendor's own host, not a stand-in."""
+        url = http_url(self.instance.base_url or self.vendor_url)
+        return urlsplit(url).hostname in facts(self.kind).hosts
+
+    def check(self, model: str) -> None:
+        if self.at_vendor:
+            check_not_retired(self.kind, model, self.peer())
+
+    def peer(self) -> Peer:
+        variable = self.instance.api_key_env or self.key_variable
+        return Peer(
+            provider=self.name,
+            label=self.label,
+            remedy="Check the network, HTTPS_PROXY and the base URL, or name another provider.",
+            key_remedy=f"Set {variable} to a valid key.",
+        )
+
+    async def send(
+        self, url: str, key: str, path: str, body: dict[str, Any] | None, *, stream: bool = False
+    ) -> httpx2.Response:
+        import httpx2
+
+        if self._sdk is None:
+            await self._make_sdk(url, key)
+        # With `cast_to` a response, the SDK hands it over unread when streaming, else read.
+        if body is None:
+            response = await self._sdk.get(path, cast_to=httpx2.Response)
+        elif stream:
+            response = await self._sdk.post(
+                path,
+                cast_to=httpx2.Response,
+                body=body,
+                stream=True,
+                stream_cls=self._stream_type,
+            )
+        else:
+            response = await self._sdk.post(path, cast_to=httpx2.Response, body=body)
+        assert isinstance(response, httpx2.Response)
+        return response
+
+    async def aclose(self) -> None:
+        self._sdk = None
+        await super().aclose()
+
+    async def _make_sdk(self, url: str, key: str) -> None:
+        import httpx2
+
+        if self.sdk_module not in sys.modules:
+            import asyncio
+            import importlib
+
+            await asyncio.to_thread(importlib.import_module, self.sdk_module)
+        module = sys.modules[self.sdk_module]
+        self._stream_type = module.AsyncStream[Any]
+        self._sdk = getattr(module, self.sdk_client)(
+            api_key=key,
+            base_url=url,
+            max_retries=0,
+            timeout=httpx2.Timeout(IDLE_S, connect=CONNECT_S),
+            http_client=self.client(url),
+        )
