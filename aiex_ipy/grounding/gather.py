@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from aiex_ipy.errors import UsageError
-from aiex_ipy.grounding import lint, lint_rules, metrics, python
+from aiex_ipy.grounding import lint, lint_rules, metrics, python, rules
 from aiex_ipy.grounding.facts import Issue, ModuleFacts, Subject, Unit
 from aiex_ipy.grounding.lint import Finding
 from aiex_ipy.grounding.notebook import Cells, read_cell, read_notebook
@@ -133,6 +133,7 @@ def _read(source: _Source) -> _Module:
         if not module.measured:
             module.issues.append(metrics.unmeasured(parsed))
         module.issues += metrics.complexity_issues(parsed, module.units)
+        module.issues += rules.check(parsed)
     parsed.release()
     return module
 

@@ -2,7 +2,7 @@
 
 A rule is chosen when it names a likely defect, a risk or a cost. Left out on purpose are
 rules about layout and comments (a score must not move when code is formatted), rules that
-depend on the line length (SIM108, SIM110, SIM401, UP032), pure taste (quotes, import order, early
+depend on the line length (SIM108, SIM110, SIM401), pure taste (quotes, import order, early
 return style), notices without a finding (S603, S607, S4xx), and `C901`: cognitive complexity
 comes from complexipy. Category and severity are our judgement, not ruff's.
 
@@ -69,7 +69,7 @@ _TABLE: dict[str, str] = {
     # Older spellings: true, and worth no worry.
     "maintainability info": """
         UP003 UP004 UP006 UP007 UP008 UP010 UP011 UP012 UP015 UP017 UP018 UP019 UP020 UP021 UP022
-        UP024 UP026 UP028 UP029 UP030 UP031 UP033 UP035 UP036 UP041 UP045
+        UP024 UP026 UP028 UP029 UP030 UP031 UP032 UP033 UP035 UP036 UP041 UP045
         PLR5501
     """,
 }
