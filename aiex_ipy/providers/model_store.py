@@ -98,12 +98,14 @@ def list_models() -> list[LocalModel]:
 
 
 def find(model: str) -> LocalModel:
-    """The installed model a setting names: a known name, or the path of an own GGUF.
+    """The installed model that is named: a known name (also the one answers carry), or the path
+    of an own GGUF.
 
     Size and magic are checked, not the content. Raises StoreError when it is not installed,
     not readable or not a GGUF; UnknownNameError when it is neither a known name nor a path.
     """
     known = known_models()
+    model = next((name for name, row in known.items() if row.model == model), model)
     if model in known:
         found = _described(model, known[model])
         if found.installed:

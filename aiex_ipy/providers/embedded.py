@@ -1,0 +1,287 @@
+"""A local model in a child process shared by the user's kernels and shells.
+
+The child speaks OpenAI's chat completions on loopback with a key of its own; here is what it
+needs beyond that wire: which file, how many threads, started when first asked, started again
+when it was killed, and a prompt budget, because reading a prompt is what takes a CPU's time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from aiex_ipy.config.settings import EmbeddedSettings, ProviderSettings, Settings
+from aiex_ipy.errors import AiexError, StoreError, UnavailableError
+from aiex_ipy.messages import Chunk, Message, ModelInfo, ModelRequest
+from aiex_ipy.providers.faults import Peer, from_exception
+from aiex_ipy.providers.openai_compatible import OpenAICompatibleProvider
+from aiex_ipy.providers.wire import checked
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from aiex_ipy.providers.local_connection import Connection
+    from aiex_ipy.providers.local_server import ServerSpec
+    from aiex_ipy.providers.model_store import LocalModel
+
+SLOTS = 2
+"""Answers that run at once; more wait. Each has the whole `context_tokens`."""
+
+READING_S = 4.5
+"""How long a prompt of the default budget may take to be read, in seconds."""
+
+LEAST_BUDGET_TOKENS = 200
+"""A prompt with less says too little; a slower machine takes longer over it."""
+
+
+class EmbeddedProvider:
+    """Answers from a GGUF on this machine, at no cost; nothing leaves it.
+
+    The model is the request's, else the instance's, else `llm.embedded.model`: a name known to
+    `aiex models`, or the path of a GGUF. Each model asked for has a server of its own.
+    """
+
+    kind = "embedded"
+
+    def __init__(self, instance: ProviderSettings, settings: Settings) -> None:
+        self.name = instance.name
+        self._instance = instance
+        self._settings = settings
+        self._servers: dict[ServerSpec, _Server] = {}
+
+    @property
+    def prompt_budget_tokens(self) -> int:
+        """The setting where it was changed; else 700, or less where the machine reads slower.
+
+        The speed is what the server measured when it started, now or the last time it ran.
+        """
+        asked = self._settings.llm.embedded.prompt_budget_tokens
+        if asked != EmbeddedSettings().prompt_budget_tokens:
+            return asked
+        from aiex_ipy.providers.local_connection import last_speed
+
+        try:
+            speed = last_speed(self._spec(self._find(None)))
+        except AiexError:
+            speed = None
+        if speed is None:
+            return asked
+        return min(asked, max(LEAST_BUDGET_TOKENS, int(speed.prompt_tokens_per_s * READING_S)))
+
+    def unavailable(self) -> AiexError | None:
+        """Why no local model can be asked, found out without starting anything; None if it can."""
+        try:
+            self._check_system()
+            self._find(None)
+        except AiexError as error:
+            return error
+        return None
+
+    async def available(self, within_s: float, /) -> bool:
+        """True when a model is installed and can be run; asks no server and starts none."""
+        return self.unavailable() is None
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """The installed models and the own file the settings name, if any."""
+        from aiex_ipy.providers import model_store
+
+        found = {model.path: model for model in model_store.list_models() if model.installed}
+        try:
+            chosen = self._find(None)
+            found.setdefault(chosen.path, chosen)
+        except AiexError:
+            if not found:
+                raise
+        return [
+            ModelInfo(
+                name=model.name,
+                context_tokens=self._settings.llm.embedded.context_tokens,
+                size_bytes=model.size_bytes,
+                loaded=self._is_loaded(model),
+            )
+            for model in found.values()
+        ]
+
+    def stream(self, request: ModelRequest, /) -> AsyncGenerator[Chunk, None]:
+        return self._stream(request)
+
+    async def count_tokens(self, messages: Sequence[Message], *, model: str | None = None) -> int:
+        """The exact number of tokens of a prompt of `messages`, its template counted in."""
+        server = self._server(model)
+        await server.connected()
+        return await server.count_tokens(messages)
+
+    async def aclose(self) -> None:
+        """Let go of the servers; each leaves when nobody else holds it."""
+        servers, self._servers = self._servers, {}
+        for server in servers.values():
+            await server.aclose()
+
+    async def _stream(self, request: ModelRequest) -> AsyncGenerator[Chunk, None]:
+        from contextlib import aclosing
+
+        server = self._server(request.model)
+        asked = msgspec.structs.replace(request, model=server.model.model)
+        for again in (True, False):
+            await server.connected()
+            heard = False
+            try:
+                async with aclosing(server.stream(asked)) as chunks:
+                    async for chunk in chunks:
+                        heard = True
+                        yield chunk
+                return
+            except UnavailableError as error:
+                if error.code == "timeout":
+                    error.hint = "Ask for less, or raise llm.embedded.first_byte_timeout_ms."
+                if heard or not again or not await server.gone():
+                    raise
+                # It was killed before it said a word: the same question to a new one.
+
+    def _check_system(self) -> None:
+        import os
+        import socket
+        from importlib.util import find_spec
+
+        if not hasattr(socket, "AF_UNIX") or not hasattr(os, "fork"):
+            raise UnavailableError(
+                "The embedded model needs local sockets and fork, which this system lacks.",
+                code="not_on_this_system",
+                hint="Run Ollama or LM Studio instead.",
+                provider=self.name,
+            )
+        if find_spec("xllamacpp") is None:
+            raise UnavailableError(
+                "The embedded model needs the package 'xllamacpp', which is not installed.",
+                code="local_extra_missing",
+                hint="Install it with `pip install 'aiex[local]'`.",
+                provider=self.name,
+            )
+
+    def _server(self, model: str | None) -> _Server:
+        self._check_system()
+        found = self._find(model)
+        spec = self._spec(found)
+        if spec not in self._servers:
+            self._servers[spec] = _Server(self._instance, self._settings, found, spec)
+        return self._servers[spec]
+
+    def _find(self, model: str | None) -> LocalModel:
+        from aiex_ipy.providers import model_store
+
+        embedded = self._settings.llm.embedded
+        try:
+            return model_store.find(model or self._instance.model or embedded.model)
+        except StoreError as error:
+            raise _unavailable(error, self.name) from error
+
+    def _spec(self, model: LocalModel) -> ServerSpec:
+        from aiex_ipy.providers.local_server import ServerSpec
+
+        embedded = self._settings.llm.embedded
+        return ServerSpec(
+            model_path=model.path,
+            model_name=model.model,
+            threads=embedded.threads,
+            context_tokens=embedded.context_tokens,
+            slots=SLOTS,
+            linger_ms=embedded.linger_ms,
+        )
+
+    def _is_loaded(self, model: LocalModel) -> bool:
+        server = self._servers.get(self._spec(model))
+        return server is not None and server.alive()
+
+
+def _unavailable(error: StoreError, provider: str) -> UnavailableError:
+    """What is wrong with a file or directory, to one who asked a provider for an answer."""
+    return UnavailableError(error.message, code=error.code, hint=error.hint, provider=provider)
+
+
+class _Server(OpenAICompatibleProvider):
+    """The chat completions of one shared server, held while this is open."""
+
+    kind = "embedded"
+    label = "the local model server"
+
+    def __init__(
+        self, instance: ProviderSettings, settings: Settings, model: LocalModel, spec: ServerSpec
+    ) -> None:
+        super().__init__(instance, settings)
+        self.model = model
+        self._spec = spec
+        self._connection: Connection | None = None
+        self._connecting: asyncio.Lock | None = None
+
+    @property
+    def first_byte_s(self) -> float:
+        ours = self.settings.llm.embedded.first_byte_timeout_ms
+        return (self.instance.timeout_ms or ours) / 1000
+
+    def peer(self) -> Peer:
+        return Peer(
+            provider=self.name,
+            label=self.label,
+            remedy="Ask again: the server is started anew.",
+            key_remedy="Ask again: the server is started anew.",
+        )
+
+    def alive(self) -> bool:
+        return self._connection is not None and self._connection.alive()
+
+    async def gone(self) -> bool:
+        return self._connection is None or await self._connection.gone()
+
+    async def connected(self) -> Connection:
+        """The held connection; the server is found or started first where there is none."""
+        import asyncio
+
+        from aiex_ipy.providers import model_store
+        from aiex_ipy.providers.local_connection import connect
+
+        if self._connecting is None:
+            self._connecting = asyncio.Lock()
+        async with self._connecting:
+            if self._connection is not None and self._connection.alive():
+                return self._connection
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+            try:
+                self._connection = await connect(
+                    self._spec, check=lambda: model_store.verify(self.model)
+                )
+            except StoreError as error:
+                raise _unavailable(error, self.name) from error
+            return self._connection
+
+    async def endpoint(self) -> tuple[str, str]:
+        ready = (await self.connected()).ready
+        return f"{ready.address}/v1", ready.api_key
+
+    async def choose_model(self) -> tuple[str, str]:
+        return self.model.model, ""
+
+    async def count_tokens(self, messages: Sequence[Message]) -> int:
+        body = self.body(ModelRequest(messages=tuple(messages), stream=False), self.model.model)
+        url, key = await self.endpoint()
+        peer = self.peer()
+        peer.base_url, peer.secret, peer.model = url, key, self.model.model
+        try:
+            answer = await self.client(url).post(
+                f"{url}{self.path}/input_tokens",
+                content=msgspec.json.encode(body),
+                headers={"Content-Type": "application/json", **self.headers(key)},
+            )
+            counted = msgspec.json.decode((await checked(answer)).content, type=dict[str, Any])
+        except Exception as error:
+            raise from_exception(error, peer) from error
+        return int(counted["input_tokens"])
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
