@@ -5,6 +5,7 @@ Source: complexipy 8.3, which follows G. A. Campbell, "Cognitive Complexity", So
 
 from __future__ import annotations
 
+from aiex_ipy.grounding.complexity_engine import code_complexity
 from aiex_ipy.grounding.facts import Issue, Severity, Unit
 from aiex_ipy.grounding.python import ParsedModule
 
@@ -22,10 +23,8 @@ def cognitive(module: ParsedModule) -> dict[int, int] | None:
     """
     if not module.scopes:
         return {}
-    from complexipy import code_complexity
-
     try:
-        result = code_complexity(module.text, no_ignore=True, with_plans=False)
+        result = code_complexity()(module.text, no_ignore=True, with_plans=False)
     except ValueError:
         return None
     return {function.line_start: function.complexity for function in result.functions}
