@@ -118,7 +118,9 @@ class Answer(Struct, frozen=True, kw_only=True):
     """A whole answer, or a named part of one: the fold of a stream.
 
     `finish` is why it ended: `stop` whole, `length` cut at `max_tokens`, `refusal` declined,
-    `tool_calls` waiting for tools. `provider` and `model` say who spoke.
+    `tool_calls` waiting for tools. `provider` and `model` say who spoke; `note` how the model was
+    chosen. `grounded` is True when facts of the user's code went into the question;
+    `unconfirmed` lists names the answer uses that those facts do not bear out.
     """
 
     text: str
@@ -128,6 +130,12 @@ class Answer(Struct, frozen=True, kw_only=True):
     usage: Usage = Usage()
     tool_calls: tuple[ToolCall, ...] = ()
     refusal: str = ""
+    note: str = ""
+    operation: str = "ask"
+    schema_version: int = 1
+    grounded: bool = False
+    unconfirmed: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
+import msgspec
 from msgspec import Struct, field
 
-from aiex_ipy.grounding.facts import Issue, LedgerLine, Subject
-from aiex_ipy.operations.base import Request
+from aiex_ipy.errors import AiexError, InvalidAnswerError, UsageError, WorkspaceError
+from aiex_ipy.grounding.facts import (
+    SEVERITIES,
+    Category,
+    Issue,
+    LedgerLine,
+    ModuleFacts,
+    Score,
+    Severity,
+    Subject,
+)
+from aiex_ipy.grounding.gather import gather
+from aiex_ipy.grounding.score import score_module, score_tree
+from aiex_ipy.grounding.versions import versions
+from aiex_ipy.messages import Answer
+from aiex_ipy.operations.ask import code_sections
+from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
+from aiex_ipy.operations.claims import confirmed
+from aiex_ipy.operations.inputs import CODE, subject_of
+from aiex_ipy.operations.recommend import Recommendation, recommend
+from aiex_ipy.operations.view import View
+from aiex_ipy.prompts.fit import Prompt
+from aiex_ipy.prompts.templates import template
+from aiex_ipy.workspace import Located
 
 AnalyzeType = Literal["all", "quality", "performance", "security", "architecture"]
-
-
-class Recommendation(Struct, frozen=True, kw_only=True):
-    """What to do; `rule` is the issue rule it rests on, `""` for a model's own."""
-
-    title: str
-    detail: str
-    rule: str = ""
-    source: str = "aiex"
-    confirmed: bool = True
 
 
 class FileScore(Struct, frozen=True, kw_only=True):
@@ -72,3 +86,309 @@ class Analysis(Struct, frozen=True, kw_only=True):
     def suggestions(self) -> tuple[Recommendation, ...]:
         """The guide's name for `recommendations`."""
         return self.recommendations
+
+
+CATEGORIES: dict[AnalyzeType, tuple[Category, ...]] = {
+    "all": (
+        "syntax",
+        "correctness",
+        "security",
+        "performance",
+        "complexity",
+        "maintainability",
+        "documentation",
+        "architecture",
+    ),
+    "quality": ("syntax", "correctness", "complexity", "maintainability", "documentation"),
+    "performance": ("syntax", "performance"),
+    "security": ("syntax", "security"),
+    "architecture": ("syntax", "architecture"),
+}
+"""Which issue categories each type shows; a syntax error is shown by all."""
+
+WORST_FILES = 5
+
+
+class ClaimedIssue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """The form in which a model must state an issue."""
+
+    line: int
+    symbol: str
+    evidence: str
+    message: str
+    severity: Severity = "low"
+    category: Category = "maintainability"
+
+
+class ClaimedRecommendation(Struct, frozen=True, kw_only=True):
+    title: str
+    detail: str
+
+
+class Judgement(Struct, frozen=True, kw_only=True):
+    """The form of a model's answer to analyze."""
+
+    summary: str
+    issues: list[ClaimedIssue]
+    recommendations: list[ClaimedRecommendation]
+
+
+class AnalyzeOperation:
+    """Facts and score of code; a model's judgement stands beside them and moves no number."""
+
+    name = "analyze"
+    by_name_only = True
+
+    def ground(self, request: AnalyzeRequest, view: View) -> Grounding:
+        subjects = list(request.subjects)
+        failed: dict[str, AiexError] = {}
+        kinds = ["cell" if s.file is None else "file" for s in subjects]
+        for path in request.paths:
+            found = view.workspace.resolve(path)
+            kinds.append("directory" if found.is_directory else "file")
+            files: Sequence[Located] = (found,)
+            if found.is_directory:
+                tree = view.workspace.walk(found, only=CODE)
+                files = tree.files
+                for name in tree.unreadable:
+                    failed[name] = WorkspaceError(f"{name!r} could not be listed.")
+            for file in files:
+                try:
+                    subjects.append(subject_of(view.read(file)))
+                except AiexError as error:
+                    if not found.is_directory and len(request.paths) == 1:
+                        raise
+                    failed[file.path] = error
+        if not subjects and not failed:
+            named = ", ".join(repr(p) for p in request.paths)
+            raise UsageError(
+                f"There is nothing to analyze in {named or 'an empty request'}.",
+                code="nothing_to_analyze",
+                hint="Name a source file, a notebook, or a directory that holds some.",
+            )
+        modules = gather(subjects, ruff=view.ruff)
+        kind = kinds[0] if len(kinds) == 1 else "files"
+        if kind == "file" and subjects and subjects[0].language == "notebook":
+            kind = "notebook"
+        return Grounding(
+            subjects=tuple(subjects),
+            modules=tuple(modules),
+            extra={"failed": failed, "kind": kind, "named": request.paths},
+        )
+
+    def without_model(self, request: AnalyzeRequest, grounding: Grounding) -> Analysis:
+        modules = grounding.modules
+        failed: dict[str, AiexError] = grounding.extra["failed"]
+        scores = [score_module(module) for module in modules]
+        single = len(modules) == 1 and grounding.extra["kind"] != "directory" and not failed
+        total = scores[0] if single else score_tree(scores)
+        wanted = CATEGORIES[request.type]
+        issues = tuple(i for m in modules for i in m.issues if i.category in wanted)
+        files = _files(modules, scores, failed)
+        rated = [f for f in files if f.quality_score is not None]
+        low = [f for f in rated if (f.quality_score or 0.0) < 6]
+        path = modules[0].path if single else ", ".join(grounding.extra["named"])
+        notices = tuple(f"{p}: {e.message} {e.hint}".rstrip() for p, e in sorted(failed.items()))
+        unscored = [m.path for m in modules if m.language not in CODE]
+        if unscored and single:
+            notices += (f"{path} is no Python code: there is nothing to score.",)
+        return Analysis(
+            type=request.type,
+            path=path,
+            kind=grounding.extra["kind"],
+            summary=_summary(modules, total, issues, request.type),
+            quality_score=total.value,
+            components=dict(sorted(total.components.items())),
+            issues=issues,
+            recommendations=recommend(issues, total, request.type),
+            metrics=_metrics(modules),
+            ledger=total.ledger,
+            score_version=total.version,
+            analyzers=versions(),
+            files=() if single else files,
+            worst=()
+            if single
+            else tuple(sorted(rated, key=lambda f: (f.quality_score or 0.0, f.path))[:WORST_FILES]),
+            share_below_6=None if single or not rated else round(len(low) / len(rated), 4),
+            notices=notices,
+        )
+
+    def prompt(self, request: AnalyzeRequest, grounding: Grounding) -> Ask | None:
+        if not any(s.text.strip() for s in grounding.subjects):
+            return None
+        named = ", ".join(s.path for s in grounding.subjects[:3])
+        return Ask(
+            prompt=Prompt(
+                system=template(f"analyze.{request.type}"),
+                question=template("analyze.question", path=named),
+                sections=code_sections(grounding, issues=True),
+            ),
+            schema=_judgement_schema(),
+            schema_name="judgement",
+        )
+
+    def parse(self, answer: Answer, request: AnalyzeRequest, grounding: Grounding) -> Analysis:
+        facts = self.without_model(request, grounding)
+        judgement = _judgement(answer)
+        claims = tuple(
+            _checked(claim, grounding.subjects, CATEGORIES[request.type])
+            for claim in judgement.issues
+        )
+        known = {(i.path, i.line, i.message) for i in facts.issues}
+        return msgspec.structs.replace(
+            facts,
+            provider=answer.provider,
+            model=answer.model,
+            judgement=judgement.summary.strip(),
+            issues=facts.issues
+            + tuple(c for c in claims if (c.path, c.line, c.message) not in known),
+            recommendations=facts.recommendations
+            + tuple(
+                Recommendation(title=r.title, detail=r.detail, source="model", confirmed=False)
+                for r in judgement.recommendations
+            ),
+        )
+
+    def check(self, result: Analysis, grounding: Grounding) -> Sequence[Problem]:
+        return ()
+
+    def next_round(self, ask: Ask, answer: Answer, problems: Sequence[Problem]) -> Ask | None:
+        return None
+
+
+def _judgement_schema() -> dict[str, Any]:
+    """The JSON schema of `Judgement` with every property required and no others, the form
+    OpenAI's strict mode asks for (Structured Outputs guide, "all fields must be required")."""
+    text = {"type": "string"}
+    issue = {
+        "line": {"type": "integer"},
+        "symbol": text,
+        "evidence": text,
+        "message": text,
+        "severity": {"type": "string", "enum": list(SEVERITIES)},
+        "category": {"type": "string", "enum": list(CATEGORIES["all"][1:])},
+    }
+    return _closed(
+        {
+            "summary": text,
+            "issues": {"type": "array", "items": _closed(issue)},
+            "recommendations": {
+                "type": "array",
+                "items": _closed({"title": text, "detail": text}),
+            },
+        }
+    )
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _judgement(answer: Answer) -> Judgement:
+    text = answer.text.strip()
+    start, end = text.find("{"), text.rfind("}")
+    try:
+        return msgspec.json.decode(text[start : end + 1] if start >= 0 else text, type=Judgement)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        cut = " It was cut at the token limit." if answer.finish == "length" else ""
+        raise InvalidAnswerError(
+            f"{answer.model!r} did not answer with the JSON asked for: {error}.{cut}",
+            hint="Choose a larger model with --model.",
+            provider=answer.provider,
+            model=answer.model,
+            partial=answer.text,
+        ) from error
+
+
+def _checked(
+    claim: ClaimedIssue, subjects: Sequence[Subject], wanted: tuple[Category, ...]
+) -> Issue:
+    """The claim as an issue of the first subject that confirms it, else of the first subject."""
+    issue = Issue(
+        severity=claim.severity,
+        category=claim.category if claim.category in wanted else wanted[-1],
+        rule="model",
+        path=subjects[0].path,
+        line=max(1, claim.line),
+        end_line=max(1, claim.line),
+        message=claim.message,
+        source="model",
+        evidence=claim.evidence,
+        symbol=claim.symbol,
+        confirmed=False,
+    )
+    for subject in subjects:
+        if confirmed(issue, subject):
+            return msgspec.structs.replace(issue, path=subject.path, confirmed=True)
+    return issue
+
+
+def _files(
+    modules: Sequence[ModuleFacts], scores: Sequence[Score], failed: dict[str, AiexError]
+) -> tuple[FileScore, ...]:
+    files = [
+        FileScore(
+            path=module.path,
+            quality_score=score.value,
+            statements=score.statements,
+            issues=len(module.issues),
+        )
+        for module, score in zip(modules, scores, strict=True)
+    ]
+    files += [
+        FileScore(path=path, quality_score=None, statements=0, issues=0, error=error.message)
+        for path, error in failed.items()
+    ]
+    return tuple(sorted(files, key=lambda f: f.path))
+
+
+def _metrics(modules: Sequence[ModuleFacts]) -> dict[str, Any]:
+    """One module's metrics; of several: sums, but means and maxima by their own name."""
+    if len(modules) == 1:
+        return dict(sorted(modules[0].metrics.items()))
+    total: dict[str, float] = {"files": len(modules)}
+    for module in modules:
+        for name, value in module.metrics.items():
+            if name.endswith("_max"):
+                total[name] = max(total.get(name, 0), value)
+            elif not name.endswith(("_mean", "_share")):
+                total[name] = total.get(name, 0) + value
+    return dict(sorted(total.items()))
+
+
+def _summary(
+    modules: Sequence[ModuleFacts], score: Score, issues: Sequence[Issue], kind: AnalyzeType
+) -> str:
+    """One sentence of facts: what it is, how it stands, what weighs most."""
+    code = [m for m in modules if m.language in CODE]
+    if len(modules) == 1 and code and not code[0].parsed:
+        return "The file cannot be parsed as Python, so nothing else could be measured."
+    if score.value is None:
+        return "There is no code to score."
+    functions = sum(u.kind == "function" for m in code for u in m.units)
+    classes = sum(u.kind == "class" for m in code for u in m.units)
+    what = f"{len(code)} files with " if len(modules) != 1 else ""
+    size = (
+        f"{what}{_count(functions, 'function')}, {_count(classes, 'class', 'classes')} and "
+        f"{_count(score.statements, 'statement')}"
+    )
+    weight = ""
+    if score.components:
+        name, lost = max(score.components.items(), key=lambda item: (item[1], item[0]))
+        if lost > 0:
+            weight = f"; most points are lost to {name} ({lost:.2f})"
+    severe = sum(i.severity in ("critical", "high") for i in issues)
+    about = "" if kind == "all" else f" of {kind}"
+    return (
+        f"{size[0].upper()}{size[1:]}: {_count(len(issues), 'issue')}{about}, "
+        f"{severe} of them severe{weight}."
+    )
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"

@@ -8,10 +8,13 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from msgspec import Struct, field
 
 from aiex_ipy.grounding.facts import ModuleFacts, Subject
-from aiex_ipy.messages import Answer, Message, Usage
+from aiex_ipy.messages import Answer
+from aiex_ipy.operations.view import View
+from aiex_ipy.prompts.fit import Prompt
 
 Res = TypeVar("Res")
 Res_co = TypeVar("Res_co", covariant=True)
+Req = TypeVar("Req", contravariant=True)
 
 
 class Request(Struct, Generic[Res_co], frozen=True, kw_only=True):
@@ -23,26 +26,14 @@ class Request(Struct, Generic[Res_co], frozen=True, kw_only=True):
     model: str | None = None
 
 
-class Section(Struct, frozen=True, kw_only=True):
-    """A part of a prompt. Sections are cut to the budget from the highest `rank` down; `data`
-    marks text that came from files or values and is fenced as such."""
+class Ask(Struct, frozen=True, kw_only=True):
+    """One question to a model: the prompt and the form the answer must have."""
 
-    title: str
-    text: str
-    rank: int = 0
-    data: bool = True
-
-
-class Prompt(Struct, frozen=True, kw_only=True):
-    """What the model is asked, before it is cut to a target's budget."""
-
-    system: str
-    question: str
-    sections: tuple[Section, ...] = ()
-    history: tuple[Message, ...] = ()
+    prompt: Prompt
     schema: dict[str, Any] | None = None
     schema_name: str = "answer"
     temperature: float | None = None
+    max_tokens: int | None = None
 
 
 class Grounding(Struct, frozen=True, kw_only=True):
@@ -87,39 +78,38 @@ class Facts(Struct, Generic[Res], frozen=True, tag="facts"):
 
 
 Update = Note | Speaking | Text | Facts[Any]
+UPDATES = (Note, Speaking, Text, Facts)
 
 
-class Operation(Protocol[Res]):
+class Operation(Protocol[Req, Res]):
     """Pure steps; `operations/run.py` owns the loop ground → prompt → stream → parse → check.
 
-    `wants_model` False (per request) means the facts are the whole answer.
+    `by_name_only` True: the embedded model is used only when it was named.
     """
 
     name: str
+    by_name_only: bool
 
-    def ground(self, request: Any, view: Any) -> Grounding: ...
-    def without_model(self, request: Any, grounding: Grounding) -> Res: ...
-    def prompt(self, request: Any, grounding: Grounding) -> Prompt: ...
-    def parse(self, answer: Answer, request: Any, grounding: Grounding) -> Res: ...
-    def check(self, result: Res, grounding: Grounding) -> Sequence[Problem]: ...
-    def next_round(
-        self, result: Res, problems: Sequence[Problem], request: Any, grounding: Grounding
-    ) -> Prompt | None: ...
+    def ground(self, request: Req, view: View) -> Grounding:
+        """Gather the facts; reads files, runs analyzers. Called off the event loop."""
+        ...
 
+    def without_model(self, request: Req, grounding: Grounding) -> Res | None:
+        """The result from facts alone; None when only a model can answer."""
+        ...
 
-__all__ = [
-    "Answer",
-    "Facts",
-    "Grounding",
-    "Note",
-    "Operation",
-    "Problem",
-    "Prompt",
-    "Request",
-    "Res",
-    "Section",
-    "Speaking",
-    "Text",
-    "Update",
-    "Usage",
-]
+    def prompt(self, request: Req, grounding: Grounding) -> Ask | None:
+        """What to ask a model; None when there is nothing to ask."""
+        ...
+
+    def parse(self, answer: Answer, request: Req, grounding: Grounding) -> Res:
+        """The result with the model's part. Raises InvalidAnswerError for a useless answer."""
+        ...
+
+    def check(self, result: Res, grounding: Grounding) -> Sequence[Problem]:
+        """What is wrong with the result."""
+        ...
+
+    def next_round(self, ask: Ask, answer: Answer, problems: Sequence[Problem]) -> Ask | None:
+        """What to ask once more, or None to keep the result."""
+        ...

@@ -1,0 +1,252 @@
+"""The façade every front end talks to, and the composition root."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import AsyncGenerator, Coroutine, Iterator
+from typing import Any, TypeVar
+
+from aiex_ipy.config import load
+from aiex_ipy.config.settings import Settings
+from aiex_ipy.engine.jobs import Job
+from aiex_ipy.engine.loop import LoopThread
+from aiex_ipy.engine.table import operation_for
+from aiex_ipy.errors import EngineClosedError
+from aiex_ipy.grounding.complexity_engine import load_in_main_thread
+from aiex_ipy.grounding.ruff_server import RuffServer
+from aiex_ipy.operations.base import UPDATES, Request, Update
+from aiex_ipy.operations.run import choice_for, offline, stream
+from aiex_ipy.operations.view import View
+from aiex_ipy.redaction import Redactor
+from aiex_ipy.routing.choice import Models
+from aiex_ipy.workspace import Workspace
+
+Res = TypeVar("Res")
+CLOSE_TIMEOUT_S = 10.0
+
+
+class Engine:
+    """Runs requests; any thread may use one engine, many requests at once.
+
+    It owns one loop thread (started with the first request that needs a model), the
+    providers' clients on that loop, and, with `kernel=True`, a linter kept open. `close`
+    ends all of it; a closed engine raises EngineClosedError.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        models: Models | None = None,
+        kernel: bool = False,
+        allow_secret_file: bool = False,
+    ) -> None:
+        self._settings = settings if settings is not None else load()
+        self._given_models = models
+        self._models: Models | None = models
+        self._loop = LoopThread()
+        self._ruff = RuffServer() if kernel else None
+        self._allow_secret_file = allow_secret_file
+        self._closed = False
+        self._lock = threading.Lock()
+        self._view: View | None = None
+        self._under_way: dict[Models, int] = {}
+        self._replaced: set[Models] = set()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._settings
+
+    def configure(self, settings: Settings) -> None:
+        """Use other settings from the next request on; requests under way keep theirs."""
+        with self._lock:
+            old, self._models = self._models, self._given_models
+            self._settings = settings
+            self._view = None
+        if old is not None and old is not self._given_models and self._loop.started:
+            self._loop.submit(self._replace(old))
+
+    async def _replace(self, models: Models) -> None:
+        self._replaced.add(models)
+        self._under_way[models] = self._under_way.get(models, 0) + 1
+        await self._left(models)
+
+    @property
+    def models(self) -> Models:
+        """The configured providers as one."""
+        with self._lock:
+            self._check_open()
+            if self._models is None:
+                from aiex_ipy.routing.router import Router
+
+                self._models = Router(self._settings)
+            return self._models
+
+    @property
+    def view(self) -> View:
+        """What operations may look at under the present settings."""
+        with self._lock:
+            if self._view is None:
+                load_in_main_thread()
+                self._view = View(
+                    settings=self._settings,
+                    workspace=Workspace(self._settings),
+                    redactor=Redactor.from_settings(self._settings),
+                    ruff=self._ruff,
+                    allow_secret_file=self._allow_secret_file,
+                )
+            return self._view
+
+    def run_sync(self, request: Request[Res]) -> Res:
+        """Return the request's result; the calling thread waits.
+
+        When it is certain that no model will be used, everything happens in this thread and
+        no event loop is made.
+        """
+        self._check_open()
+        operation = operation_for(request)
+        if self.is_offline(request):
+            result = offline(operation, request, self.view)
+            if result is not None:
+                return result
+        return self.submit(request).result()
+
+    def is_offline(self, request: Request[Any]) -> bool:
+        """True when it is certain, without asking any server, that no model will be used."""
+        return self.models.certainly_none(choice_for(operation_for(request), request))
+
+    def submit(self, request: Request[Res]) -> Job[Res]:
+        """Start a request on the engine's loop and return at once."""
+        self._check_open()
+        operation = operation_for(request)
+        models, view = self.models, self.view
+        job: Job[Res] = Job()
+
+        async def work() -> Res:
+            import asyncio
+            from contextlib import aclosing
+
+            self._under_way[models] = self._under_way.get(models, 0) + 1
+            try:
+                updates: AsyncGenerator[Any, None] = stream(
+                    operation, request, view, models, asyncio.to_thread
+                )
+                async with aclosing(updates) as items:
+                    async for item in items:
+                        if isinstance(item, UPDATES):
+                            job.put(item)
+                        else:
+                            result: Res = item
+                            return result
+                raise AssertionError(f"{operation.name!r} ended without a result")
+            finally:
+                job.settled.set()
+                await self._left(models)
+
+        return job.started(self._loop.submit(work()))
+
+    async def _left(self, models: Models) -> None:
+        """Close replaced providers when their last request has ended; on the loop."""
+        self._under_way[models] -= 1
+        if not self._under_way[models]:
+            del self._under_way[models]
+            if models in self._replaced:
+                self._replaced.discard(models)
+                await models.aclose()
+
+    def updates(self, request: Request[Res]) -> Iterator[Update | Res]:
+        """Yield updates, last the result, in the calling thread. Closing it cancels."""
+        job = self.submit(request)
+        try:
+            yield from job
+            yield job.result()
+        finally:
+            if not job.done:
+                job.cancel_and_wait()
+
+    async def run(self, request: Request[Res]) -> Res:
+        """Return the request's result; any event loop may await it. Cancelling cancels."""
+        import asyncio
+
+        return await asyncio.wrap_future(self.submit(request).future)
+
+    async def stream(self, request: Request[Res]) -> AsyncGenerator[Update | Res, None]:
+        """Yield updates, last the result, on the caller's loop. Closing it cancels."""
+        import asyncio
+
+        job = self.submit(request)
+        loop = asyncio.get_running_loop()
+        waker = asyncio.Event()
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(waker.set)
+
+        job.listen(wake)
+        try:
+            ended = False
+            while not ended:
+                await waker.wait()
+                waker.clear()
+                updates, ended = job.poll(0)
+                for update in updates:
+                    yield update
+            result: Res = await asyncio.wrap_future(job.future)
+            yield result
+        finally:
+            job.cancel()
+
+    def call(self, work: Coroutine[Any, Any, Res]) -> Res:
+        """Run a coroutine on the engine's loop and wait for it in the calling thread."""
+        self._check_open()
+        return self._loop.submit(work).result()
+
+    def close(self) -> None:
+        """End the requests, clients, child processes and the loop. Safe to call twice."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            models = self._models
+        if models is not None and self._loop.started:
+            self._loop.submit(models.aclose()).result(CLOSE_TIMEOUT_S)
+        self._loop.stop()
+        if self._ruff is not None:
+            self._ruff.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineClosedError(
+                "This engine was closed.", hint="Load the extension again or make a new Engine."
+            )
+
+
+_default: Engine | None = None
+_default_lock = threading.Lock()
+
+
+def default_engine() -> Engine:
+    """Return the process's engine, making it on first use; a forked child makes its own."""
+    global _default
+    with _default_lock:
+        if _default is None or _default._closed:
+            _default = Engine()
+        return _default
+
+
+def use_engine(engine: Engine | None) -> Engine | None:
+    """Make `engine` the process's own and return the one before."""
+    global _default
+    with _default_lock:
+        before, _default = _default, engine
+        return before
+
+
+def _forget() -> None:
+    global _default
+    _default = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -1,0 +1,104 @@
+"""The public functions: each defined once as a request, offered sync and async."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+from aiex_ipy.engine.conversation import Conversation
+from aiex_ipy.engine.engine import default_engine
+from aiex_ipy.errors import UnknownNameError, near_miss
+from aiex_ipy.grounding.facts import Subject
+from aiex_ipy.messages import Answer
+from aiex_ipy.operations.analyze import Analysis, AnalyzeRequest, AnalyzeType
+from aiex_ipy.operations.ask import AskRequest
+from aiex_ipy.operations.base import Request
+
+P = ParamSpec("P")
+Res = TypeVar("Res")
+Context = str | Subject | Sequence[str | Subject] | None
+
+
+def _sync(request: Callable[P, Request[Res]]) -> Callable[P, Res]:
+    @functools.wraps(request)
+    def run(*args: P.args, **kwargs: P.kwargs) -> Res:
+        return default_engine().run_sync(request(*args, **kwargs))
+
+    return run
+
+
+def _async(request: Callable[P, Request[Res]], name: str) -> Callable[P, Awaitable[Res]]:
+    @functools.wraps(request)
+    async def run(*args: P.args, **kwargs: P.kwargs) -> Res:
+        return await default_engine().run(request(*args, **kwargs))
+
+    run.__name__ = run.__qualname__ = name
+    return run
+
+
+def items(context: Context) -> tuple[str | Subject, ...]:
+    """Return `context` as a tuple: None is none, one item is one."""
+    if context is None:
+        return ()
+    return (context,) if isinstance(context, str | Subject) else tuple(context)
+
+
+def _ask(
+    query: str,
+    context: Context = None,
+    *,
+    provider: str | None = None,
+    model: str | None = None,
+) -> Request[Answer]:
+    """Ask a free question; `context` is a path if it exists, else text; or several."""
+    return AskRequest(query=query, context=items(context), provider=provider, model=model)
+
+
+def _analyze(
+    *paths: str,
+    type: AnalyzeType = "all",
+    subjects: Sequence[Subject] = (),
+    provider: str | None = None,
+    model: str | None = None,
+) -> Request[Analysis]:
+    """Analyze files, directories, notebooks or ready subjects; see `Analysis`."""
+    return AnalyzeRequest(
+        paths=tuple(str(path) for path in paths),
+        subjects=tuple(subjects),
+        type=type,
+        provider=provider,
+        model=model,
+    )
+
+
+ask = _sync(_ask)
+ask_async = _async(_ask, "ask_async")
+analyze = _sync(_analyze)
+analyze_async = _async(_analyze, "analyze_async")
+ask.__name__, analyze.__name__ = "ask", "analyze"
+Chat = Conversation
+
+
+def analyze_file(path: str, type: AnalyzeType = "all") -> Analysis:
+    """Return the analysis of one file: `quality_score` (0-10) and `suggestions` among others."""
+    return analyze(str(path), type=type)
+
+
+def config(section: str | None = None) -> dict[str, Any]:
+    """Return the settings in force as plain values, or those of one section such as `llm`.
+
+    Secrets are masked. Raises UnknownNameError for a section that does not exist.
+    """
+    from msgspec import to_builtins
+
+    values: dict[str, Any] = to_builtins(default_engine().settings, enc_hook=repr)
+    if section is None:
+        return values
+    found = values.get(section)
+    if not isinstance(found, dict):
+        known = [name for name, value in values.items() if isinstance(value, dict)]
+        raise UnknownNameError(
+            f"There is no section {section!r} of settings.", hint=near_miss(section, known)
+        )
+    return found

@@ -1,0 +1,117 @@
+"""ask: a free question, with context."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from aiex_ipy.errors import EmptyAnswerError
+from aiex_ipy.grounding.facts import Subject
+from aiex_ipy.grounding.gather import gather
+from aiex_ipy.messages import Answer
+from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
+from aiex_ipy.operations.claims import unknown_names
+from aiex_ipy.operations.inputs import CODE, checked_query, context_subjects
+from aiex_ipy.operations.view import View
+from aiex_ipy.prompts.facts import issue_lines, outline
+from aiex_ipy.prompts.fit import Prompt, Section
+from aiex_ipy.prompts.templates import template
+
+
+class AskRequest(Request[Answer], frozen=True, kw_only=True):
+    """`context` items are paths if they exist, else texts; or ready subjects."""
+
+    operation: ClassVar[str] = "ask"
+
+    query: str
+    context: tuple[str | Subject, ...] = ()
+
+
+class AskOperation:
+    """The words of a model, with the names checked that it uses for the given code."""
+
+    name = "ask"
+    by_name_only = False
+
+    def ground(self, request: AskRequest, view: View) -> Grounding:
+        checked_query(request.query)
+        subjects = context_subjects(request.context, view)
+        code = [s for s in subjects if s.language in CODE]
+        return Grounding(subjects=subjects, modules=tuple(gather(code, ruff=view.ruff)))
+
+    def without_model(self, request: AskRequest, grounding: Grounding) -> None:
+        return None
+
+    def prompt(self, request: AskRequest, grounding: Grounding) -> Ask:
+        return Ask(
+            prompt=Prompt(
+                system=template("ask"),
+                question=request.query.strip(),
+                sections=code_sections(grounding),
+            )
+        )
+
+    def parse(self, answer: Answer, request: AskRequest, grounding: Grounding) -> Answer:
+        return finished(answer, self.name, grounding)
+
+    def check(self, result: Answer, grounding: Grounding) -> Sequence[Problem]:
+        return ()
+
+    def next_round(self, ask: Ask, answer: Answer, problems: Sequence[Problem]) -> Ask | None:
+        return None
+
+
+def finished(answer: Answer, operation: str, grounding: Grounding) -> Answer:
+    """Return `answer` with its notices. Raises EmptyAnswerError when it says nothing."""
+    import msgspec
+
+    if not answer.text.strip() and not answer.refusal and not answer.tool_calls:
+        raise EmptyAnswerError(
+            f"{answer.model or answer.provider!r} answered with no text.",
+            hint="Ask again, or choose another model with --model.",
+            provider=answer.provider,
+            model=answer.model,
+        )
+    notices: list[str] = []
+    if answer.finish == "length":
+        notices.append(
+            f"The answer was cut at {answer.usage.output_tokens or 'the limit of'} tokens; "
+            "raise max_tokens of the provider to get the rest."
+        )
+    if answer.finish == "refusal":
+        notices.append(f"The model declined to answer. {answer.refusal}".rstrip())
+    missing: list[str] = []
+    code = [s for s in grounding.subjects if s.language in CODE]
+    if code:
+        missing = unknown_names(answer.text, grounding.subjects)
+    return msgspec.structs.replace(
+        answer,
+        operation=operation,
+        grounded=bool(code),
+        unconfirmed=tuple(missing),
+        notices=tuple(notices),
+    )
+
+
+def code_sections(grounding: Grounding, *, issues: bool = False) -> tuple[Section, ...]:
+    """Return prompt sections for each subject: outline, findings if asked for, then its text."""
+    sections: list[Section] = []
+    facts = {module.path: module for module in grounding.modules}
+    for position, subject in enumerate(grounding.subjects):
+        module = facts.get(subject.path)
+        if module is not None and module.units:
+            sections.append(
+                Section(
+                    title=f"Outline of {subject.path}", text=outline(module), rank=10 + position
+                )
+            )
+        if module is not None and issues and module.issues:
+            sections.append(
+                Section(
+                    title=f"Analyzer findings in {subject.path}",
+                    text=issue_lines(module.issues),
+                    rank=20 + position,
+                )
+            )
+        sections.append(Section(title=subject.path, text=subject.text, rank=position))
+    return tuple(sections)

@@ -1,0 +1,179 @@
+"""The only loop: ground → facts first → prompt → stream → parse → check → next round.
+
+Nothing here imports asyncio: the offline path stays without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+import msgspec
+
+from aiex_ipy.errors import AiexError, InvalidAnswerError, ProviderError
+from aiex_ipy.messages import (
+    Answer,
+    Finish,
+    ModelRequest,
+    Opened,
+    TextDelta,
+)
+from aiex_ipy.operations.base import (
+    Ask,
+    Facts,
+    Grounding,
+    Note,
+    Operation,
+    Request,
+    Speaking,
+    Text,
+    Update,
+)
+from aiex_ipy.operations.view import View
+from aiex_ipy.prompts.fit import fit
+from aiex_ipy.routing.choice import Choice, Models, Target
+
+Res = TypeVar("Res")
+MAX_ROUNDS = 2
+"""The first question and one repair."""
+
+
+def choice_for(operation: Operation[Any, Any], request: Request[Any]) -> Choice:
+    """Return which model the request asks for."""
+    return Choice(
+        provider=request.provider, model=request.model, by_name_only=operation.by_name_only
+    )
+
+
+def offline(operation: Operation[Any, Res], request: Request[Res], view: View) -> Res | None:
+    """Return the result from facts alone, in the calling thread; None when only a model can
+    answer."""
+    return operation.without_model(request, operation.ground(request, view))
+
+
+async def stream(
+    operation: Operation[Any, Res],
+    request: Request[Res],
+    view: View,
+    models: Models,
+    in_thread: Callable[..., Awaitable[Any]],
+) -> AsyncGenerator[Update | Res, None]:
+    """Yield updates, last the result. A structured answer is not shown as it arrives.
+
+    Facts come before any model is waited for. When the model fails and facts stand, the result
+    is the facts with a notice, unless the caller named the provider: then the error is raised
+    after the facts were yielded. Raises what the operation's steps raise.
+    """
+    choice = choice_for(operation, request)
+    models.certainly_none(choice)
+    grounding = await in_thread(operation.ground, request, view)
+    facts = await in_thread(operation.without_model, request, grounding)
+    if facts is not None:
+        targets = await models.targets(choice)
+        if not targets:
+            yield facts
+            return
+        yield Facts(facts)
+    ask = operation.prompt(request, grounding)
+    if ask is None:
+        assert facts is not None
+        yield facts
+        return
+    try:
+        async with aclosing(_rounds(operation, request, view, models, grounding, ask)) as items:
+            async for item in items:
+                yield item
+    except AiexError as error:
+        if facts is None or request.provider is not None:
+            raise
+        yield _with_notice(facts, error)
+
+
+async def _rounds(
+    operation: Operation[Any, Any],
+    request: Request[Any],
+    view: View,
+    models: Models,
+    grounding: Grounding,
+    first: Ask,
+) -> AsyncGenerator[Any, None]:
+    """Ask, parse and check, once more where an answer can be mended; yield the result last."""
+    ask: Ask | None = first
+    choice = choice_for(operation, request)
+    for last in (*(False,) * (MAX_ROUNDS - 1), True):
+        assert ask is not None
+        answer: Answer | None = None
+        try:
+            async with aclosing(_answer(ask, view, models, choice)) as chunks:
+                async for chunk in chunks:
+                    if isinstance(chunk, Answer):
+                        answer = chunk
+                    else:
+                        yield chunk
+            assert answer is not None
+            result = operation.parse(answer, request, grounding)
+        except InvalidAnswerError as error:
+            if last:
+                raise
+            ask = _repair(ask, error)
+            yield Note(f"{error.message} Asking once more.")
+            continue
+        problems = operation.check(result, grounding)
+        ask = operation.next_round(ask, answer, problems) if problems and not last else None
+        if ask is None:
+            yield result
+            return
+
+
+async def _answer(
+    ask: Ask, view: View, models: Models, choice: Choice
+) -> AsyncGenerator[Update | Answer, None]:
+    def build(target: Target) -> ModelRequest:
+        messages = fit(ask.prompt, target.prompt_budget_tokens)
+        return ModelRequest(
+            messages=view.redactor.messages(messages),
+            model=target.model,
+            max_tokens=min(ask.max_tokens or target.max_tokens, target.max_tokens),
+            temperature=ask.temperature,
+            response_schema=ask.schema,
+            schema_name=ask.schema_name,
+        )
+
+    opened = Opened(provider="", model="")
+    text: list[str] = []
+    async with aclosing(models.stream(build, choice)) as chunks:
+        async for chunk in chunks:
+            if isinstance(chunk, TextDelta):
+                text.append(chunk.text)
+                if ask.schema is None:
+                    yield Text(chunk.text)
+            elif isinstance(chunk, Opened):
+                opened = chunk
+                yield Speaking(provider=chunk.provider, model=chunk.model, note=chunk.note)
+            elif isinstance(chunk, Finish):
+                yield Answer(
+                    text="".join(text),
+                    provider=opened.provider,
+                    model=chunk.model or opened.model,
+                    finish=chunk.reason,
+                    usage=chunk.usage,
+                    refusal=chunk.refusal,
+                    note=opened.note,
+                )
+
+
+def _repair(ask: Ask, error: InvalidAnswerError) -> Ask:
+    question = f"{ask.prompt.question}\n\nYour last answer was not usable: {error.message}"
+    return msgspec.structs.replace(
+        ask, prompt=msgspec.structs.replace(ask.prompt, question=question)
+    )
+
+
+def _with_notice(facts: Res, error: AiexError) -> Res:
+    line = f"No model's judgement: {error.message}"
+    if isinstance(error, ProviderError) and error.hint:
+        line = f"{line} {error.hint}"
+    notices = (*getattr(facts, "notices", ()), line)
+    replaced: Res = msgspec.structs.replace(facts, notices=notices)  # type: ignore[type-var]
+    return replaced
