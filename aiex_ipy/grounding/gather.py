@@ -84,7 +84,7 @@ class _Source:
 
     def __init__(self, subject: Subject, *, alone: bool) -> None:
         self.subject = subject
-        self.text = subject.text.removeprefix("\ufeff")
+        self.text = subject.text
         self.cells: Cells | None = None
         self.error: Issue | None = None
         language = subject.language

@@ -75,7 +75,7 @@ def read_notebook(subject: Subject) -> Cells:
         UsageError: the text is not JSON, or JSON without cells.
     """
     try:
-        data = msgspec.json.decode(subject.text.encode("utf-8", "replace"))
+        data = msgspec.json.decode(subject.text.removeprefix("\ufeff").encode("utf-8", "replace"))
     except (msgspec.DecodeError, RecursionError) as error:
         reason = str(error) if isinstance(error, msgspec.DecodeError) else "nested too deeply"
         raise _unreadable(subject, reason) from None

@@ -67,6 +67,11 @@ class Scope:
         return not any(part[0] == "_" and not part.endswith("__") for part in self.name.split("."))
 
     @property
+    def in_class(self) -> bool:
+        """True for what stands directly in a class body: methods and inner classes."""
+        return self.parent is not None and self.parent.kind == "class"
+
+    @property
     def in_function(self) -> bool:
         """True for what stands inside a function, where callers from outside cannot reach."""
         scope = self.parent
@@ -104,7 +109,8 @@ class Import:
 
 class ParsedModule:
     """A subject with what one pass over its tree tells. `error` is set when it does not parse;
-    then `tree` is None and everything else empty.
+    then `tree` is None and everything else empty. `script` is True when it has an
+    `if __name__ == "__main__":`.
 
     Lines are those of `text`; `subject.first_line` and notebook cells are applied later, once,
     by `gather`.
@@ -112,7 +118,7 @@ class ParsedModule:
 
     def __init__(self, subject: Subject, text: str | None = None) -> None:
         self.subject = subject
-        self.text = subject.text if text is None else text
+        self.text = (subject.text if text is None else text).removeprefix("\ufeff")
         self.tree: ast.Module | None = None
         self.error: Issue | None = None
         self.scopes: list[Scope] = []
@@ -121,6 +127,7 @@ class ParsedModule:
         self.module_statements = 0
         self.module_line = 1
         self.documented = False
+        self.script = False
         self._lines: list[str] | None = None
         self._starts: list[int] | None = None
         self._by_type: dict[type[ast.AST], list[ast.AST]] | None = None
@@ -378,6 +385,7 @@ def _structure(module: ParsedModule) -> None:
             if kind in _IMPORTS:
                 _imports(module, statement, scope, typing_only)  # type: ignore[arg-type]
             elif kind in _COMPOUND:
+                module.script = module.script or (scope is None and _is_main_guard(statement))
                 _push_bodies(statement, scope, typing_only, stack)
     module.documented = bool(tree.body) and _is_docstring(tree.body[0])
     module.module_statements = own[None]
@@ -454,6 +462,17 @@ def _imports(
     source = "." * statement.level + (statement.module or "")
     names = tuple(alias.name for alias in statement.names)
     module.imports.append(Import(source, names, "", statement.lineno, deferred, typing_only))
+
+
+def _is_main_guard(statement: ast.stmt) -> bool:
+    """True for `if __name__ == "__main__":`."""
+    test = statement.test if isinstance(statement, ast.If) else None
+    if not isinstance(test, ast.Compare) or len(test.comparators) != 1:
+        return False
+    sides = (test.left, test.comparators[0])
+    return any(isinstance(s, ast.Name) and s.id == "__name__" for s in sides) and any(
+        isinstance(s, ast.Constant) and s.value == "__main__" for s in sides
+    )
 
 
 def _names_type_checking(test: ast.expr) -> bool:

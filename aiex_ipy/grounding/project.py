@@ -1,0 +1,333 @@
+"""Facts of many modules together: names, who imports whom, cycles, tests, ways in.
+
+Built from parsed modules, which may have released their trees. Only modules that are given are
+in the graph: what is imported from elsewhere is `external`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from aiex_ipy.grounding import python
+from aiex_ipy.grounding.facts import Subject
+from aiex_ipy.grounding.lint import is_test
+from aiex_ipy.grounding.python import Import, ParsedModule
+
+MODULES_AT_MOST = 5_000
+"""Modules beyond it are left out and counted; Django has 2,900."""
+
+
+class Symbol(Struct, frozen=True, kw_only=True):
+    """A function, class or method. `name` is qualified within its module."""
+
+    name: str
+    kind: str
+    line: int
+    end_line: int
+    public: bool
+    documented: bool
+
+
+class Dependency(Struct, frozen=True, kw_only=True):
+    """One import of a module of the project by another. `deferred` is inside a function,
+    `typing_only` under `if TYPE_CHECKING:`; neither runs when the importer is imported."""
+
+    importer: str
+    imported: str
+    line: int
+    names: tuple[str, ...] = ()
+    deferred: bool = False
+    typing_only: bool = False
+
+    @property
+    def eager(self) -> bool:
+        return not (self.deferred or self.typing_only)
+
+
+class ModuleNode(Struct, frozen=True, kw_only=True):
+    """A module of the project. `name` is what one would import; `external` the top names of
+    what it imports from outside, sorted."""
+
+    name: str
+    path: str
+    statements: int
+    test: bool
+    script: bool
+    external: tuple[str, ...] = ()
+    symbols: tuple[Symbol, ...] = ()
+
+
+class ProjectFacts(Struct, frozen=True, kw_only=True):
+    """The project as a graph. `modules` are sorted by path, `dependencies` by importer and line.
+
+    `cycles` are the groups of modules that import each other when imported, each starting with
+    its first name; `tests` maps a module to the test modules that import it, directly or through
+    a package's front page; `entry_points` are the modules one can run. `unparsed` and `left_out`
+    are paths.
+    """
+
+    modules: tuple[ModuleNode, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
+    cycles: tuple[tuple[str, ...], ...] = ()
+    tests: dict[str, tuple[str, ...]] = {}
+    entry_points: tuple[str, ...] = ()
+    unparsed: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    def module(self, name: str) -> ModuleNode | None:
+        """Return the module of that name, or None."""
+        return next((module for module in self.modules if module.name == name), None)
+
+    def importers(self, name: str) -> tuple[str, ...]:
+        """Return the modules that import `name`, sorted."""
+        return tuple(sorted({d.importer for d in self.dependencies if d.imported == name}))
+
+    def imported_by(self, name: str) -> tuple[str, ...]:
+        """Return the modules of the project that `name` imports, sorted."""
+        return tuple(sorted({d.imported for d in self.dependencies if d.importer == name}))
+
+    def untested(self) -> tuple[str, ...]:
+        """Return the modules with code that no test module imports, sorted."""
+        return tuple(
+            sorted(
+                module.name
+                for module in self.modules
+                if not module.test and module.symbols and not self.tests.get(module.name)
+            )
+        )
+
+
+def read_project(subjects: Sequence[Subject]) -> ProjectFacts:
+    """Parse the Python subjects, `MODULES_AT_MOST` of them in order of path, and relate them."""
+    chosen = sorted((s for s in subjects if s.language == "python"), key=lambda s: s.path)
+    parsed = []
+    for subject in chosen[:MODULES_AT_MOST]:
+        module = python.parse(subject)
+        module.release()
+        parsed.append(module)
+    left_out = tuple(subject.path for subject in chosen[MODULES_AT_MOST:])
+    return relate(parsed, left_out=left_out)
+
+
+def relate(modules: Iterable[ParsedModule], *, left_out: tuple[str, ...] = ()) -> ProjectFacts:
+    """Return the facts of parsed modules; those that did not parse are named, not related."""
+    ordered = sorted(modules, key=lambda module: module.path)
+    whole = [module for module in ordered if module.error is None]
+    names = module_names([module.path for module in whole])
+    index = _Index(names)
+    nodes: list[ModuleNode] = []
+    edges: list[Dependency] = []
+    for module in whole:
+        name = names[module.path]
+        external: set[str] = set()
+        for item in module.imports:
+            targets = index.targets(item, name, module.path)
+            if not targets and not item.module.startswith("."):
+                external.add(item.module.partition(".")[0])
+            edges += [_edge(name, target, item) for target in targets if target != name]
+        nodes.append(_node(module, name, tuple(sorted(external))))
+    edges.sort(key=lambda edge: (edge.importer, edge.line, edge.imported))
+    return ProjectFacts(
+        modules=tuple(nodes),
+        dependencies=tuple(edges),
+        cycles=cycles(edges),
+        tests=_tests(nodes, edges),
+        entry_points=tuple(sorted(n.name for n in nodes if n.script and not n.test)),
+        unparsed=tuple(module.path for module in ordered if module.error is not None),
+        left_out=left_out,
+    )
+
+
+def module_names(paths: Sequence[str]) -> dict[str, str]:
+    """Map posix paths to dotted names as one would import them.
+
+    A package starts below the nearest directory without `__init__.py`; a directory of modules
+    without one, and not the project's top or `src`, counts as a namespace package.
+    """
+    packages = {
+        path.rpartition("/")[0]
+        for path in paths
+        if path.rpartition("/")[2] in ("__init__.py", "__init__.pyi")
+    }
+    names: dict[str, str] = {}
+    taken: dict[str, str] = {}
+    for path in paths:
+        folder, _, file = path.rpartition("/")
+        stem = file.rsplit(".", 1)[0]
+        parts = [] if stem == "__init__" and folder else [stem]
+        while folder in packages:
+            folder, _, last = folder.rpartition("/")
+            parts.insert(0, last)
+        name = ".".join(parts)
+        if name in taken or (len(parts) == 1 and folder and stem != "__init__"):
+            longer = ".".join([*_namespace(folder), *parts])
+            name = name if name not in taken and longer == name else longer
+        names[path] = name
+        taken[name] = path
+    return names
+
+
+def _namespace(folder: str) -> list[str]:
+    parts = [part for part in folder.split("/") if part not in ("", ".", "..")]
+    return parts[1:] if parts[:1] == ["src"] else parts
+
+
+def cycles(dependencies: Iterable[Dependency]) -> tuple[tuple[str, ...], ...]:
+    """Return the groups of modules that need each other to be imported, sorted.
+
+    Each group is listed in import order along one cycle where it is one, else by name, starting
+    with its first name.
+
+    Source: R. Tarjan, "Depth-first search and linear graph algorithms", 1972.
+    """
+    graph: dict[str, list[str]] = {}
+    for edge in dependencies:
+        if edge.eager:
+            graph.setdefault(edge.importer, []).append(edge.imported)
+            graph.setdefault(edge.imported, [])
+    found = [sorted(group) for group in _strongly_connected(graph) if len(group) > 1]
+    return tuple(sorted(tuple(_along(group, graph)) for group in found))
+
+
+def _along(group: list[str], graph: dict[str, list[str]]) -> list[str]:
+    """Order a group along its imports when a single round passes through all of it."""
+    inside = set(group)
+    round_trip = [group[0]]
+    while True:
+        following = sorted(set(graph[round_trip[-1]]) & inside - set(round_trip))
+        if not following:
+            break
+        round_trip.append(following[0])
+    return round_trip if len(round_trip) == len(group) else group
+
+
+def _strongly_connected(graph: dict[str, list[str]]) -> list[list[str]]:
+    """Tarjan's algorithm without recursion."""
+    number: dict[str, int] = {}
+    low: dict[str, int] = {}
+    held: dict[str, None] = {}
+    groups: list[list[str]] = []
+    for root in sorted(graph):
+        if root in number:
+            continue
+        work = [(root, iter(graph[root]))]
+        number[root] = low[root] = len(number)
+        held[root] = None
+        while work:
+            name, following = work[-1]
+            for target in following:
+                if target not in number:
+                    number[target] = low[target] = len(number)
+                    held[target] = None
+                    work.append((target, iter(graph[target])))
+                    break
+                if target in held:
+                    low[name] = min(low[name], number[target])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[name])
+                if low[name] == number[name]:
+                    group: list[str] = []
+                    while not group or group[-1] != name:
+                        group.append(held.popitem()[0])
+                    groups.append(group)
+    return groups
+
+
+class _Index:
+    """Finds the modules of the project an import statement names."""
+
+    def __init__(self, names: dict[str, str]) -> None:
+        self._names = set(names.values())
+        self._packages = {
+            n for p, n in names.items() if p.rsplit("/", 1)[-1].startswith("__init__.")
+        }
+
+    def targets(self, item: Import, importer: str, path: str) -> list[str]:
+        """Return the modules imported, submodules taken by `from package import name` too."""
+        module = item.module
+        if module.startswith("."):
+            resolved = self._absolute(module, importer)
+            if resolved is None:
+                return []
+            module = resolved
+        found = [
+            full
+            for name in item.names
+            if (full := f"{module}.{name}" if module else name) in self._names
+        ]
+        if len(found) < len(item.names) or not item.names:
+            # Some names are attributes of the module itself: it, or its nearest known part.
+            part = module
+            while part and part not in self._names:
+                part = part.rpartition(".")[0] if not item.names else ""
+            if part:
+                found.append(part)
+        return sorted(set(found))
+
+    def _absolute(self, module: str, importer: str) -> str | None:
+        dots = len(module) - len(module.lstrip("."))
+        base = importer.split(".")
+        up = dots - 1 if importer in self._packages else dots
+        if up > len(base):
+            return None
+        kept = base[: len(base) - up]
+        rest = module[dots:]
+        return ".".join([*kept, rest] if rest else kept)
+
+
+def _edge(importer: str, imported: str, item: Import) -> Dependency:
+    return Dependency(
+        importer=importer,
+        imported=imported,
+        line=item.line,
+        names=item.names,
+        deferred=item.deferred,
+        typing_only=item.typing_only,
+    )
+
+
+def _node(module: ParsedModule, name: str, external: tuple[str, ...]) -> ModuleNode:
+    return ModuleNode(
+        name=name,
+        path=module.path,
+        statements=module.statements,
+        test=is_test(module.path),
+        script=module.script or name.rpartition(".")[2] == "__main__",
+        external=external,
+        symbols=tuple(
+            Symbol(
+                name=scope.name,
+                kind=scope.kind if scope.kind == "class" or not scope.in_class else "method",
+                line=scope.line,
+                end_line=scope.end_line,
+                public=scope.public,
+                documented=scope.documented,
+            )
+            for scope in module.scopes
+            if not scope.in_function
+        ),
+    )
+
+
+def _tests(nodes: list[ModuleNode], edges: list[Dependency]) -> dict[str, tuple[str, ...]]:
+    """Map modules to the tests that import them; a name taken from a package's front page
+    counts for the module that defines it."""
+    by_name = {node.name: node for node in nodes}
+    defined: dict[tuple[str, str], str] = {}
+    for edge in edges:
+        for name in edge.names:
+            defined.setdefault((edge.importer, name), edge.imported)
+    found: dict[str, set[str]] = {}
+    for edge in edges:
+        if not by_name[edge.importer].test or by_name[edge.imported].test:
+            continue
+        found.setdefault(edge.imported, set()).add(edge.importer)
+        for name in edge.names:
+            origin = defined.get((edge.imported, name))
+            if origin is not None and not by_name[origin].test:
+                found.setdefault(origin, set()).add(edge.importer)
+    return {name: tuple(sorted(found[name])) for name in sorted(found)}

@@ -1,0 +1,208 @@
+"""The project as a graph: names, imports, cycles, tests and ways in."""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aiex_ipy.grounding.facts import Subject
+from aiex_ipy.grounding.project import (
+    Dependency,
+    ProjectFacts,
+    cycles,
+    module_names,
+    read_project,
+)
+
+
+def of(texts: dict[str, str]) -> ProjectFacts:
+    return read_project([Subject(path=path, text=text) for path, text in texts.items()])
+
+
+def edges(facts: ProjectFacts) -> list[tuple[str, str]]:
+    return [(d.importer, d.imported) for d in facts.dependencies]
+
+
+def test_modules_are_named_as_one_imports_them() -> None:
+    """Packages start below the first directory without `__init__.py`; `src` is no package."""
+    names = module_names(
+        [
+            "src/pkg/__init__.py",
+            "src/pkg/a.py",
+            "src/pkg/sub/__init__.py",
+            "src/pkg/sub/b.py",
+            "setup.py",
+            "tests/test_a.py",
+            "tests/unit/test_a.py",
+            "space/c.py",
+        ]
+    )
+    assert list(names.values()) == [
+        "pkg",
+        "pkg.a",
+        "pkg.sub",
+        "pkg.sub.b",
+        "setup",
+        "tests.test_a",
+        "tests.unit.test_a",
+        "space.c",
+    ]
+
+
+def test_imports_lead_to_the_modules_they_name() -> None:
+    """Absolute, relative, submodule and attribute imports are told apart."""
+    facts = of(
+        {
+            "p/__init__.py": "from .a import f\n",
+            "p/a.py": "import os, json.decoder\nfrom . import b\nfrom .sub import c, g\n",
+            "p/b.py": "import p.sub.c as c\n\ndef late():\n    from p import a\n    return a\n",
+            "p/sub/__init__.py": "g = 1\n",
+            "p/sub/c.py": "from ...beyond import x\nfrom .. import b\nimport requests\n",
+        }
+    )
+    assert edges(facts) == [
+        ("p", "p.a"),
+        ("p.a", "p.b"),
+        ("p.a", "p.sub"),
+        ("p.a", "p.sub.c"),
+        ("p.b", "p.sub.c"),
+        ("p.b", "p.a"),
+        ("p.sub.c", "p.b"),
+    ]
+    a = facts.module("p.a")
+    assert a is not None
+    assert a.external == ("json", "os")
+    assert facts.importers("p.b") == ("p.a", "p.sub.c")
+    assert facts.imported_by("p") == ("p.a",)
+
+
+def test_a_cycle_needs_imports_that_run() -> None:
+    """Imports in functions and under `TYPE_CHECKING` close no cycle."""
+    texts = {
+        "a.py": "import b\n",
+        "b.py": "import c\n",
+        "c.py": "import a\n",
+        "d.py": "import e\n",
+        "e.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import d\n",
+        "f.py": "def g():\n    import h\n    return h\n",
+        "h.py": "import f\n",
+    }
+    assert of(texts).cycles == (("a", "b", "c"),)
+
+
+def test_tests_are_matched_by_what_they_import() -> None:
+    """A test that takes a name from the front page tests the module that defines it."""
+    facts = of(
+        {
+            "p/__init__.py": "from p.a import f\n",
+            "p/a.py": "def f(): ...\n",
+            "p/b.py": "def g(): ...\n",
+            "p/c.py": "def h(): ...\n",
+            "tests/test_p.py": "from p import f\nfrom p.b import g\n",
+        }
+    )
+    assert facts.tests == {
+        "p": ("tests.test_p",),
+        "p.a": ("tests.test_p",),
+        "p.b": ("tests.test_p",),
+    }
+    assert facts.untested() == ("p.c",)
+
+
+def test_ways_in_are_main_modules_and_guarded_scripts() -> None:
+    """`__main__.py` and `if __name__ == "__main__":` make a module one can run."""
+    facts = of(
+        {
+            "p/__init__.py": "",
+            "p/__main__.py": "print()\n",
+            "tool.py": "def main(): ...\n\nif __name__ == '__main__':\n    main()\n",
+            "lib.py": "def f():\n    if __name__ == '__main__':\n        f()\n",
+        }
+    )
+    assert facts.entry_points == ("p.__main__", "tool")
+
+
+def test_a_file_that_does_not_parse_is_named() -> None:
+    """The others are related without it."""
+    facts = of({"a.py": "import b\n", "b.py": "def (:\n"})
+    assert facts.unparsed == ("b.py",)
+    assert [module.name for module in facts.modules] == ["a"]
+
+
+def test_symbols_tell_methods_from_functions() -> None:
+    """Functions inside functions are no symbols of the module."""
+    facts = of({"a.py": "class A:\n    def m(self):\n        def n(): ...\n\ndef _f(): ...\n"})
+    assert [(s.name, s.kind, s.public) for s in facts.modules[0].symbols] == [
+        ("A", "class", True),
+        ("A.m", "method", True),
+        ("_f", "function", False),
+    ]
+
+
+@pytest.mark.slow
+def test_the_standard_librarys_packages_are_named_as_python_names_them() -> None:
+    """Every module of `asyncio`, `json`, `email` and `unittest` is found by its import name."""
+    root = Path(os.__file__).parent
+    files = [f for p in ("asyncio", "json", "email", "unittest") for f in (root / p).rglob("*.py")]
+    subjects = [
+        Subject(path=f.relative_to(root).as_posix(), text=f.read_text(encoding="utf-8"))
+        for f in files
+    ]
+    facts = read_project(subjects)
+    names = {module.name for module in facts.modules}
+    assert {"asyncio", "asyncio.base_events", "email.mime.text", "json.decoder"} <= names
+    assert facts == read_project(subjects[::-1])
+    wanted = {"asyncio.events", "asyncio.futures"}
+    assert wanted <= set(facts.imported_by("asyncio.base_events"))
+    for edge in facts.dependencies:
+        module = facts.module(edge.importer)
+        assert module is not None
+        text = next(s.text for s in subjects if s.path == module.path)
+        statements = [n for n in ast.walk(ast.parse(text)) if getattr(n, "lineno", 0) == edge.line]
+        assert any(isinstance(n, ast.Import | ast.ImportFrom) for n in statements)
+
+
+graphs = st.lists(st.tuples(st.sampled_from("abcdefg"), st.sampled_from("abcdefg")), max_size=25)
+
+
+def reachable(pairs: list[tuple[str, str]], start: str) -> set[str]:
+    seen: set[str] = set()
+    todo = [b for a, b in pairs if a == start]
+    while todo:
+        name = todo.pop()
+        if name not in seen:
+            seen.add(name)
+            todo += [b for a, b in pairs if a == name]
+    return seen
+
+
+@given(graphs)
+def test_a_cycle_is_exactly_a_group_that_reach_each_other(pairs: list[tuple[str, str]]) -> None:
+    """Two modules stand in one group if and only if each can reach the other."""
+    pairs = [(a, b) for a, b in pairs if a != b]
+    found = cycles([Dependency(importer=a, imported=b, line=1) for a, b in pairs])
+    group_of = {name: group for group in found for name in group}
+    for a in "abcdefg":
+        for b in "abcdefg":
+            if a != b:
+                mutual = b in reachable(pairs, a) and a in reachable(pairs, b)
+                assert mutual == (a in group_of and group_of[a] is group_of.get(b))
+    assert found == cycles([Dependency(importer=a, imported=b, line=1) for a, b in pairs[::-1]])
+
+
+def test_a_long_chain_of_imports_needs_no_recursion() -> None:
+    """A chain longer than Python's recursion limit that closes is one cycle."""
+    count = sys.getrecursionlimit() * 2
+    chain = [
+        Dependency(importer=f"m{n:05}", imported=f"m{(n + 1) % count:05}", line=1)
+        for n in range(count)
+    ]
+    (group,) = cycles(chain)
+    assert len(group) == count
+    assert group[:3] == ("m00000", "m00001", "m00002")
