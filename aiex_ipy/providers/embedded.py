@@ -15,9 +15,8 @@ import msgspec
 from aiex_ipy.config.settings import EmbeddedSettings, ProviderSettings, Settings
 from aiex_ipy.errors import AiexError, StoreError, UnavailableError
 from aiex_ipy.messages import Chunk, Message, ModelInfo, ModelRequest
-from aiex_ipy.providers.faults import Peer, from_exception
+from aiex_ipy.providers.faults import Peer
 from aiex_ipy.providers.openai_compatible import OpenAICompatibleProvider
-from aiex_ipy.providers.wire import checked
 
 if TYPE_CHECKING:
     import asyncio
@@ -205,6 +204,7 @@ class _Server(OpenAICompatibleProvider):
 
     kind = "embedded"
     label = "the local model server"
+    free = True
 
     def __init__(
         self, instance: ProviderSettings, settings: Settings, model: LocalModel, spec: ServerSpec
@@ -266,18 +266,7 @@ class _Server(OpenAICompatibleProvider):
 
     async def count_tokens(self, messages: Sequence[Message]) -> int:
         body = self.body(ModelRequest(messages=tuple(messages), stream=False), self.model.model)
-        url, key = await self.endpoint()
-        peer = self.peer()
-        peer.base_url, peer.secret, peer.model = url, key, self.model.model
-        try:
-            answer = await self.client(url).post(
-                f"{url}{self.path}/input_tokens",
-                content=msgspec.json.encode(body),
-                headers={"Content-Type": "application/json", **self.headers(key)},
-            )
-            counted = msgspec.json.decode((await checked(answer)).content, type=dict[str, Any])
-        except Exception as error:
-            raise from_exception(error, peer) from error
+        counted: dict[str, Any] = await self.ask(f"{self.path}/input_tokens", body)
         return int(counted["input_tokens"])
 
     async def aclose(self) -> None:
