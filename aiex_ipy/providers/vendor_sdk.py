@@ -80,9 +80,15 @@ class VendorProvider(WireProvider):
                 body=body,
                 stream=True,
                 stream_cls=self._stream_type,
+                options={"timeout": self.patience(True)},
             )
         else:
-            response = await self._sdk.post(path, cast_to=httpx2.Response, body=body)
+            response = await self._sdk.post(
+                path,
+                cast_to=httpx2.Response,
+                body=body,
+                options={"timeout": self.patience(False)},
+            )
         assert isinstance(response, httpx2.Response)
         return response
 

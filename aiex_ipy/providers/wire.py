@@ -169,9 +169,23 @@ class WireProvider:
             return await checked(await client.get(url + path, headers=headers))
         headers["Content-Type"] = "application/json"
         request = client.build_request(
-            "POST", url + path, content=msgspec.json.encode(body), headers=headers
+            "POST",
+            url + path,
+            content=msgspec.json.encode(body),
+            headers=headers,
+            timeout=self.patience(stream),
         )
         return await checked(await client.send(request, stream=stream))
+
+    def patience(self, stream: bool) -> httpx2.Timeout:
+        """Return the limits of a connection: it may be silent as long as the first event may take.
+
+        With a shorter one a slow answer in one piece would end here, before its own deadline.
+        """
+        import httpx2
+
+        first_s = self.first_byte_s * (1 if stream else UNSTREAMED)
+        return httpx2.Timeout(max(IDLE_S, first_s), connect=CONNECT_S)
 
     async def ask(
         self, path: str, body: dict[str, Any] | None = None, *, from_root: bool = False
