@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 
 from aiex_ipy.config.keys import KEYS, PLANNED, KeyDoc, PlannedKey
-from aiex_ipy.config.providers import KINDS
 from aiex_ipy.errors import ConfigError, near_miss
 
 _BY_VARIABLE: dict[str, KeyDoc | PlannedKey] = {
@@ -14,8 +13,19 @@ _BY_VARIABLE: dict[str, KeyDoc | PlannedKey] = {
     **{planned.variable: planned for planned in PLANNED if planned.variable},
 }
 
-# Read where they are needed: the instances' addresses.
-_READ_ELSEWHERE = frozenset(variable for kind in KINDS.values() for variable in kind.url_variables)
+# Variables without a key: read where they are needed.
+OTHER_VARIABLES: dict[str, str] = {
+    "AIEX_DATA_DIR": "The directory local models are kept in, in place of the user's data "
+    "directory.",
+    "AIEX_OLLAMA_HOST": "`llm.providers.ollama.base_url`",
+    "AIEX_LM_STUDIO_HOST": "`llm.providers.lm_studio.base_url`",
+    "OPENAI_API_KEY": "`llm.providers.openai.api_key`, and of every openai instance without one",
+    "OPENAI_BASE_URL": "`llm.providers.openai.base_url`, and of every openai instance without one",
+    "ANTHROPIC_API_KEY": "`llm.providers.anthropic.api_key`, and of every anthropic instance "
+    "without one",
+    "ANTHROPIC_BASE_URL": "`llm.providers.anthropic.base_url`, and of every anthropic instance "
+    "without one",
+}
 
 # What Kubernetes and Docker put into the environment for a service called aiex or aiex-….
 # Source: Kubernetes documentation, Service, "Environment variables".
@@ -31,7 +41,7 @@ def variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str, KeyDoc | P
     `AIEX_`.
     """
     for name in sorted(environ):
-        if not name.startswith("AIEX_") or name in _READ_ELSEWHERE:
+        if not name.startswith("AIEX_") or name in OTHER_VARIABLES:
             continue
         text = environ[name].strip()
         if not text:
@@ -42,11 +52,13 @@ def variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str, KeyDoc | P
             raise ConfigError(
                 f"The environment variable {name!r} is not one that aiex knows.",
                 code="unknown_key",
-                hint=near_miss(name, sorted({*_BY_VARIABLE, *_READ_ELSEWHERE} - _vendors())),
+                hint=near_miss(name, known_variables()),
                 key=name,
             )
         yield name, text, _BY_VARIABLE[name]
 
 
-def _vendors() -> set[str]:
-    return {name for name in _READ_ELSEWHERE if not name.startswith("AIEX_")}
+def known_variables() -> list[str]:
+    """Return the names beginning with `AIEX_` that mean something, sorted."""
+    names = {*_BY_VARIABLE, *OTHER_VARIABLES}
+    return sorted(name for name in names if name.startswith("AIEX_"))

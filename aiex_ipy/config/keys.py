@@ -248,9 +248,9 @@ KEYS: tuple[KeyDoc, ...] = (
     _key(
         "sandbox.max_file_size_mb",
         "integer",
-        "The largest file that is read.",
+        "The largest file that is read, in MB of 10^6 bytes.",
         "AIEX_SANDBOX_MAX_FILE_SIZE_MB",
-        unit="MB (10^6 bytes)",
+        unit="MB",
         minimum=1,
         maximum=10_000,
     ),

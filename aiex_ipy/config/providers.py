@@ -105,7 +105,7 @@ def _completed(
     whole = dict(table)
     kind_name = _kind(name, whole)
     kind = KINDS.get(kind_name, _Kind())
-    whole["kind"] = whole.get("kind") or (kind_name, Place("default", ""))
+    whole["kind"] = (kind_name, whole["kind"][1] if "kind" in whole else Place("default", ""))
     _refuse_senseless(name, kind_name, kind, whole)
     if kind.has_server:
         _find_url(name, kind_name, kind, whole, environ)

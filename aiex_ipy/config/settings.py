@@ -6,11 +6,14 @@ makes one from the layers.
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from msgspec import Struct, field
 
 
 class Secret:
-    """A value that never shows itself: `repr`, `str` and formatting give `'***'`."""
+    """A value that never shows itself: `repr`, `str` and formatting give `'***'`, and neither
+    pickle nor JSON takes it."""
 
     __slots__ = ("_value",)
 
@@ -26,6 +29,12 @@ class Secret:
 
     def __repr__(self) -> str:
         return "'***'"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A secret is not pickled.")
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and other._value == self._value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NoReturn
 
 from msgspec.structs import replace
 
@@ -39,6 +40,9 @@ class Redactor:
 
     def __repr__(self) -> str:
         return f"<Redactor of {len(self._names)} secrets>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A redactor holds secrets and is not pickled.")
 
     def text(self, text: str) -> str:
         """Return the text with its secrets masked; the same object when it has none."""

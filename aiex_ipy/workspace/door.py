@@ -177,7 +177,7 @@ class Workspace:
         for file, is_link in listing:
             if not self._wanted(file, only):
                 continue
-            below = os.path.relpath(file, root.file).replace(os.sep, "/")
+            below = file[len(root.file) :].lstrip(os.sep).replace(os.sep, "/")
             shown = below if root.path == "." else f"{root.path}/{below}"
             entry = Located(path=shown, file=file, is_directory=False)
             if self._is_denied(file) or (is_link and not self.is_open(entry)):
