@@ -222,8 +222,8 @@ KEYS: tuple[KeyDoc, ...] = (
     _key(
         "llm.providers.NAME.timeout_ms",
         "duration",
-        "How long this provider may take. Left out: `llm.timeout_ms` if that is set, else the "
-        "kind's own.",
+        "How long this provider may take. Left out: `llm.timeout_ms` if that is set and the kind "
+        "has a server that aiex does not start, else the kind's own.",
     ),
     _key(
         "llm.providers.NAME.max_tokens",

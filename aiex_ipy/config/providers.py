@@ -91,7 +91,8 @@ def instances(
     places: dict[str, Place] = {}
     for name, table in tables.items():
         whole = _completed(name, table, environ)
-        if "timeout_ms" not in whole and "llm.timeout_ms" in values:
+        served = KINDS.get(whole["kind"][0], _Kind()).has_server
+        if served and "timeout_ms" not in whole and "llm.timeout_ms" in values:
             whole["timeout_ms"] = values["llm.timeout_ms"]
         made[name] = ProviderSettings(name=name, **{word: whole[word][0] for word in whole})
         for word, (_, place) in whole.items():

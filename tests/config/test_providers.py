@@ -295,6 +295,7 @@ def test_a_set_time_out_is_every_providers(place: Place) -> None:
     assert (before["ollama"].timeout_ms, before["openai"].timeout_ms) == (60_000, None)
     after = place.load({"AIEX_LLM_TIMEOUT": "5"}).settings.llm.providers
     assert (after["ollama"].timeout_ms, after["openai"].timeout_ms) == (60_000, 5)
+    assert after["embedded"].timeout_ms is None, "llm.embedded.first_byte_timeout_ms is its own"
 
 
 def test_an_override_of_an_instance_wins_over_its_variable(place: Place) -> None:

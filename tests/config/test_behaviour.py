@@ -1,0 +1,322 @@
+"""Every key that is built changes what aiex does: each is set as a user sets it, and seen."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from aiex_ipy.config import keys, load
+from aiex_ipy.config.settings import Settings
+from aiex_ipy.errors import WorkspaceError
+from aiex_ipy.messages import Message, ModelRequest, TextDelta
+from aiex_ipy.providers.embedded import EmbeddedProvider
+from aiex_ipy.routing.choice import Choice, Target
+from aiex_ipy.routing.router import Router
+from aiex_ipy.testing.loopback import LoopbackServer
+from aiex_ipy.workspace import Workspace
+
+if TYPE_CHECKING:
+    from conftest import Place
+
+Setter = Callable[..., Settings]
+Proof = Callable[["Place", Setter, pytest.MonkeyPatch], None]
+ROOT = Path(__file__).parents[2]
+
+PROOFS: dict[str, Proof] = {}
+
+# Keys whose effect needs more than this file has; the named test sets them and sees it.
+ELSEWHERE: dict[str, str] = {}
+
+# Keys whose feature is on its way; empty when a version is released.
+WAITING = ["display.updates_per_second", "display.widgets", "log"]
+
+
+def proves(*proved: str) -> Callable[[Proof], Proof]:
+    def register(proof: Proof) -> Proof:
+        for key in proved:
+            assert key not in PROOFS
+            PROOFS[key] = proof
+        return proof
+
+    return register
+
+
+def test_every_key_is_proved_once() -> None:
+    """A key is in the table of this file or has a test elsewhere, and that test exists."""
+    assert sorted([*PROOFS, *ELSEWHERE, *WAITING]) == sorted(doc.key for doc in keys.KEYS)
+    for key, where in ELSEWHERE.items():
+        file, name = where.split("::")
+        text = (ROOT / file).read_text(encoding="utf-8")
+        assert re.search(rf"^(async )?def {name}\(", text, re.MULTILINE), key
+
+
+@pytest.mark.parametrize("key", PROOFS)
+def test_the_key_changes_what_aiex_does(
+    key: str, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Set in the user's file, or in the environment where it cannot stand in a file."""
+
+    def setter(toml: str = "", **variables: str) -> Settings:
+        place.user.write_text(toml)
+        place.user.chmod(0o600)
+        return load(project_dir=str(place.project), environ=place.environ(**variables))
+
+    monkeypatch.setenv("HOME", str(place.home))
+    monkeypatch.chdir(place.home)
+    PROOFS[key](place, setter, monkeypatch)
+
+
+def order(settings: Settings, providers: dict[str, Any] | None = None) -> list[str]:
+    """Return the names of the providers that would be asked."""
+
+    async def ask() -> list[str]:
+        router = Router(settings, providers=providers)
+        try:
+            return [target.provider for target in await router.targets(Choice())]
+        finally:
+            await router.aclose()
+
+    return asyncio.run(ask())
+
+
+def say(settings: Settings, provider: str) -> str:
+    """Ask a provider something and return what it says."""
+
+    def request(target: Target) -> ModelRequest:
+        return ModelRequest(
+            messages=(Message(role="user", content="hello"),),
+            model=target.model,
+            max_tokens=target.max_tokens,
+        )
+
+    async def ask() -> str:
+        router = Router(settings)
+        said = ""
+        try:
+            async with aclosing(router.stream(request, Choice(provider=provider))) as chunks:
+                async for chunk in chunks:
+                    if isinstance(chunk, TextDelta):
+                        said += chunk.text
+        finally:
+            await router.aclose()
+        return said
+
+    return asyncio.run(ask())
+
+
+OPENAI = "[llm.providers.openai]\n"
+KEY = "sk-0123456789"
+
+
+@proves("project_dir")
+def project_dir(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    (place.project / "a.py").write_text("")
+    environ = place.environ(AIEX_PROJECT_DIR=str(place.project))
+    assert Workspace(load(environ=environ)).resolve("a.py").path == "a.py"
+    with pytest.raises(WorkspaceError):
+        Workspace(load(environ=place.environ())).resolve("a.py")
+
+
+@proves("env")
+def env(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    toml = "[profiles.prod.llm]\ndefault_provider = 'none'\n[llm]\ndefault_provider = 'scripted'\n"
+    assert order(setter(toml, AIEX_ENV="prod")) == []
+    assert order(setter(toml))[0] == "scripted"
+
+
+@proves("llm.default_provider", "llm.fallback_provider")
+def default_and_fallback(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    toml = "[llm]\ndefault_provider = 'anthropic'\nfallback_provider = 'ollama'\n"
+    asked = order(setter(toml, OPENAI_API_KEY=KEY, ANTHROPIC_API_KEY=KEY))
+    assert asked == ["anthropic", "openai", "ollama"]
+    assert order(setter(OPENAI_API_KEY=KEY, ANTHROPIC_API_KEY=KEY)) == ["openai", "anthropic"]
+
+
+@proves("llm.timeout_ms", "llm.providers.NAME.timeout_ms")
+def timeouts(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    def deadline(settings: Settings, name: str) -> float:
+        return Router(settings).provider(name).first_byte_s  # type: ignore[attr-defined]
+
+    settings = setter(f"[llm]\ntimeout = 7_000\n{OPENAI}timeout = 5_000\n")
+    assert deadline(settings, "openai") == 5.0
+    assert deadline(settings, "anthropic") == 7.0
+    assert deadline(settings, "ollama") == 7.0
+    assert deadline(setter(), "openai") == 30.0
+
+
+class Listening:
+    """A provider that keeps how long it was waited for."""
+
+    kind = "ollama"
+    name = "ollama"
+    prompt_budget_tokens = None
+
+    def __init__(self) -> None:
+        self.waited: list[float] = []
+
+    async def available(self, within_s: float, /) -> bool:
+        self.waited.append(within_s)
+        return False
+
+    async def aclose(self) -> None:
+        pass
+
+
+@proves("llm.probe_timeout_ms")
+def probe_timeout(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    local, studio = Listening(), Listening()
+    order(setter("[llm]\nprobe_timeout = 150\n"), {"ollama": local, "lm_studio": studio})
+    assert local.waited == studio.waited == [0.15]
+
+
+@proves("llm.probe_keep_ms")
+def probe_keep(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    async def probes(settings: Settings) -> int:
+        local, studio = Listening(), Listening()
+        router = Router(settings, providers={"ollama": local, "lm_studio": studio})  # type: ignore[dict-item]
+        for _ in range(3):
+            await router.targets(Choice(by_name_only=True))
+        return len(local.waited)
+
+    assert asyncio.run(probes(setter())) == 1
+    assert asyncio.run(probes(setter("[llm]\nprobe_keep_ms = 0\n"))) == 3
+
+
+def embedded(settings: Settings) -> EmbeddedProvider:
+    return EmbeddedProvider(settings.llm.providers["embedded"], settings)
+
+
+def own_model(place: Place) -> Path:
+    file = place.config / "own.gguf"
+    file.write_bytes(b"GGUF" + bytes(64))
+    return file
+
+
+@proves("llm.embedded.model")
+def embedded_model(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    patch.setenv("AIEX_DATA_DIR", str(place.home))
+    file = own_model(place)
+    provider = embedded(setter("[llm.embedded]\nmodel = './own.gguf'\n"))
+    assert [model.name for model in asyncio.run(provider.models())] == [str(file)]
+    assert embedded(setter()).unavailable() is not None
+
+
+@proves(
+    "llm.embedded.threads",
+    "llm.embedded.context_tokens",
+    "llm.embedded.linger_ms",
+    "llm.embedded.first_byte_timeout_ms",
+)
+def embedded_server(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    """What the server's process is started with, which its own tests follow into the process."""
+    file = own_model(place)
+    toml = (
+        f"[llm.embedded]\nmodel = '{file}'\nthreads = 3\ncontext_tokens = 1024\nlinger = 7\n"
+        "first_byte_timeout = 9_000\n"
+    )
+    server = embedded(setter(toml))._server(None)
+    spec = server._spec
+    assert (spec.threads, spec.context_tokens, spec.linger_ms) == (3, 1024, 7)
+    assert server.first_byte_s == 9.0
+
+
+@proves("llm.embedded.prompt_budget_tokens")
+def embedded_budget(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    assert (
+        embedded(setter("[llm.embedded]\nprompt_budget_tokens = 500\n")).prompt_budget_tokens == 500
+    )
+
+
+@proves("llm.providers.NAME.kind")
+def kind(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    toml = "[llm.providers.gateway]\nkind = 'scripted'\nanswers = ['from gateway']\n"
+    assert say(setter(toml), "gateway") == "from gateway"
+
+
+@proves("llm.providers.NAME.answers")
+def answers(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    assert say(setter("[llm.providers.scripted]\nanswers = ['four']\n"), "scripted") == "four"
+
+
+@proves(
+    "llm.providers.NAME.base_url",
+    "llm.providers.NAME.api_key",
+    "llm.providers.NAME.api_key_env",
+    "llm.providers.NAME.model",
+    "llm.providers.NAME.max_tokens",
+)
+def request_sent(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    with LoopbackServer() as server:
+        toml = f"{OPENAI}base_url = '{server.openai_url}'\nmodel = 'mine'\nmax_tokens = 77\n"
+        say(setter(f"{toml}api_key = '{KEY}'\n"), "openai")
+        say(setter(f"{toml}api_key_env = 'MY_KEY'\n", MY_KEY="sk-of-mine"), "openai")
+    first, second = server.asked
+    assert first.headers["authorization"] == f"Bearer {KEY}"
+    assert second.headers["authorization"] == "Bearer sk-of-mine"
+    assert first.json["model"] == "mine"
+    assert 77 in first.json.values()
+
+
+@proves("llm.providers.NAME.priority")
+def priority(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    toml = "[llm.providers.anthropic]\npriority = 1\n[llm.providers.openai]\npriority = 2\n"
+    keys_set = {"OPENAI_API_KEY": KEY, "ANTHROPIC_API_KEY": KEY}
+    assert order(setter(toml, **keys_set)) == ["anthropic", "openai"]
+
+
+def readable(settings: Settings, file: Path) -> bool:
+    try:
+        Workspace(settings).read(file)
+    except WorkspaceError:
+        return False
+    return True
+
+
+@proves("sandbox.max_file_size_mb")
+def size(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    file = place.project / "a.py"
+    file.write_bytes(b"#" * 1_000_001)
+    assert readable(setter(), file)
+    assert not readable(setter("[sandbox]\nmax_file_size_mb = 1\n"), file)
+
+
+@proves("sandbox.allowed_extensions")
+def suffixes(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    file = place.project / "a.odd"
+    file.write_text("x")
+    assert not readable(setter(), file)
+    assert readable(setter("[sandbox]\nallowed_extensions = ['.odd']\n"), file)
+
+
+@proves("sandbox.allowed_paths")
+def allowed(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    patch.chdir(place.project)
+    data = place.home / "data"
+    data.mkdir()
+    (data / "a.py").write_text("")
+    before = Workspace(setter())
+    after = Workspace(setter("[sandbox]\nallowed_paths = ['~/data']\n"))
+    found = before.resolve(data / "a.py")
+    assert (before.is_open(found), after.is_open(found)) == (False, True)
+
+
+@proves("sandbox.denied_paths")
+def denied(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    file = place.project / "a.py"
+    file.write_text("")
+    assert readable(setter(), file)
+    assert not readable(setter(f"[sandbox]\ndenied_paths = ['{place.project}']\n"), file)
+
+
+@proves("sandbox.denied_patterns")
+def patterns(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    file = place.project / "customers.csv"
+    file.write_text("")
+    assert readable(setter(), file)
+    assert not readable(setter("[sandbox]\ndenied_patterns = ['**/customers.*']\n"), file)
