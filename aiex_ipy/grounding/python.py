@@ -85,7 +85,8 @@ class Scope:
 class Import:
     """One imported module. `module` is the dotted name as written, with leading dots for
     relative imports; `names` the names taken from it (empty for `import x`); `bound` the local
-    name of `import x as y`. `deferred` is True inside a function, `typing_only` under
+    name of `import x as y`. `deferred` is True inside a function and under
+    `if __name__ == "__main__":`, where importing the module does not run it; `typing_only` under
     `if TYPE_CHECKING:`."""
 
     __slots__ = ("bound", "deferred", "line", "module", "names", "typing_only")
@@ -366,9 +367,9 @@ def _structure(module: ParsedModule) -> None:
     assert tree is not None
     own: dict[Scope | None, int] = {None: 0}
     first_line = 0
-    stack: list[_Body] = [(tree.body, None, False)]
+    stack: list[_Body] = [(tree.body, None, "")]
     while stack:
-        body, scope, typing_only = stack.pop()
+        body, scope, guard = stack.pop()
         for statement in body:
             kind = statement.__class__
             if kind in _INERT and _inert(statement):
@@ -377,16 +378,16 @@ def _structure(module: ParsedModule) -> None:
                 inner = Scope(statement, scope)  # type: ignore[arg-type]
                 module.scopes.append(inner)
                 own[inner] = 1
-                stack.append((statement.body, inner, typing_only))  # type: ignore[attr-defined]
+                stack.append((statement.body, inner, guard))  # type: ignore[attr-defined]
                 continue
             own[scope] += 1
             if scope is None and (not first_line or statement.lineno < first_line):
                 first_line = statement.lineno
             if kind in _IMPORTS:
-                _imports(module, statement, scope, typing_only)  # type: ignore[arg-type]
+                _imports(module, statement, scope, guard)  # type: ignore[arg-type]
             elif kind in _COMPOUND:
                 module.script = module.script or (scope is None and _is_main_guard(statement))
-                _push_bodies(statement, scope, typing_only, stack)
+                _push_bodies(statement, scope, guard, stack)
     module.documented = bool(tree.body) and _is_docstring(tree.body[0])
     module.module_statements = own[None]
     module.module_line = first_line or 1
@@ -409,7 +410,8 @@ def _add_up(scopes: list[Scope], own: dict[Scope | None, int]) -> None:
             holder = holder.parent
 
 
-_Body = tuple[list[ast.stmt], Scope | None, bool]
+_Guard = Literal["", "typing", "script"]
+_Body = tuple[list[ast.stmt], Scope | None, _Guard]
 _SCOPES = {ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef}
 _IMPORTS = {ast.Import, ast.ImportFrom}
 _INERT = {ast.Expr, ast.Pass}
@@ -434,24 +436,30 @@ def _inert(statement: ast.stmt) -> bool:
 
 
 def _push_bodies(
-    statement: ast.stmt, scope: Scope | None, typing_only: bool, stack: list[_Body]
+    statement: ast.stmt, scope: Scope | None, guard: _Guard, stack: list[_Body]
 ) -> None:
-    marked = typing_only or (isinstance(statement, ast.If) and _names_type_checking(statement.test))
+    guarded = guard
+    if isinstance(statement, ast.If) and not guard:
+        if _names_type_checking(statement.test):
+            guarded = "typing"
+        elif _is_main_guard(statement):
+            guarded = "script"
     for name in _BODIES:
         body = getattr(statement, name, None)
         if body:
-            stack.append((body, scope, marked if name == "body" else typing_only))
+            stack.append((body, scope, guarded if name == "body" else guard))
     for name in ("handlers", "cases"):
-        stack += [(part.body, scope, typing_only) for part in getattr(statement, name, ())]
+        stack += [(part.body, scope, guard) for part in getattr(statement, name, ())]
 
 
 def _imports(
     module: ParsedModule,
     statement: ast.Import | ast.ImportFrom,
     scope: Scope | None,
-    typing_only: bool,
+    guard: _Guard,
 ) -> None:
-    deferred = scope is not None and (scope.kind == "function" or scope.in_function)
+    inside = scope is not None and (scope.kind == "function" or scope.in_function)
+    deferred, typing_only = inside or guard == "script", guard == "typing"
     if isinstance(statement, ast.Import):
         for alias in statement.names:
             bound = alias.asname or alias.name.partition(".")[0]
