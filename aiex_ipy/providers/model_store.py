@@ -32,6 +32,7 @@ class KnownModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     download_bytes: int
     licence: str
     source: str
+    temperature: float | None = None
 
     @property
     def file_name(self) -> str:
@@ -43,7 +44,8 @@ class LocalModel(Struct, frozen=True, kw_only=True):
 
     `name` is what the settings and `aiex models` call it: a known name, or the path of an own
     file. `model` is the name answers carry. `sha256`, `licence` and `source` are `""` for an
-    own file. `download_bytes` is the size of the download, 0 for an own file.
+    own file. `download_bytes` is the size of the download, 0 for an own file. `temperature` is
+    what its makers advise, None where that is not known.
     """
 
     name: str
@@ -55,6 +57,7 @@ class LocalModel(Struct, frozen=True, kw_only=True):
     sha256: str = ""
     licence: str = ""
     source: str = ""
+    temperature: float | None = None
 
 
 class PullProgress(Struct, frozen=True, kw_only=True):
@@ -231,6 +234,7 @@ def _described(name: str, known: KnownModel) -> LocalModel:
         sha256=known.sha256,
         licence=known.licence,
         source=known.source,
+        temperature=known.temperature,
     )
 
 

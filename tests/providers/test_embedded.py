@@ -199,6 +199,23 @@ def test_closing_the_stream_frees_the_model(at_home: Path) -> None:
 
 
 @slow
+def test_no_idle_connection_waits_to_be_closed_under_the_next_question(at_home: Path) -> None:
+    """The server drops idle connections after 5 s; a question sent just then would be lost."""
+
+    def established(port: int) -> int:
+        rows = [row.split() for row in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
+        return sum(row[2].endswith(f":{port:04X}") and row[3] == "01" for row in rows)
+
+    async def work(provider: EmbeddedProvider) -> None:
+        await answer(provider, question())
+        await provider.count_tokens(question().messages)
+        ready = (await provider._server(None).connected()).ready
+        assert established(int(ready.address.rpartition(":")[2])) == 0
+
+    use(work)
+
+
+@slow
 def test_two_questions_at_once_are_both_answered(at_home: Path) -> None:
     """Two cells, or two kernels, do not wait for each other."""
 
@@ -382,3 +399,27 @@ def test_the_first_word_has_a_deadline_of_its_own(at_home: Path) -> None:
     assert EmbeddedProvider(INSTANCE, settings())._server(None).first_byte_s == 60.0
     own = ProviderSettings(name="embedded", kind="embedded", timeout_ms=90_000)
     assert EmbeddedProvider(own, settings())._server(None).first_byte_s == 90.0
+
+
+@slow
+@pytest.mark.parametrize(("asked", "sent"), [(None, 0.2), (0.0, 0.0), (0.9, 0.9)])
+def test_a_small_model_is_asked_with_the_temperature_its_makers_advise(
+    at_home: Path, monkeypatch: pytest.MonkeyPatch, asked: float | None, sent: float
+) -> None:
+    """At the server's own 0.8 it names functions that are not in the code; the caller's counts."""
+    bodies: list[dict[str, object]] = []
+
+    async def work(provider: EmbeddedProvider) -> None:
+        server = provider._server(None)
+        made = server.body
+
+        def body(request: ModelRequest, model: str) -> dict[str, object]:
+            bodies.append(made(request, model))
+            return bodies[-1]
+
+        monkeypatch.setattr(server, "body", body)
+        messages = (Message(role="user", content="Say hello."),)
+        await answer(provider, ModelRequest(messages=messages, max_tokens=4, temperature=asked))
+
+    use(work)
+    assert [each["temperature"] for each in bodies] == [sent]
