@@ -125,16 +125,17 @@ class _Module:
 
 
 def _read(source: _Source) -> _Module:
-    parsed = python.parse(source.subject, source.text)
-    if source.cells is not None and source.cells.starts:
-        parsed.error = _cell_error(source.subject, source.cells)
-    module = _Module(parsed)
-    if parsed.error is None:
-        if not module.measured:
-            module.issues.append(metrics.unmeasured(parsed))
-        module.issues += metrics.complexity_issues(parsed, module.units)
-        module.issues += rules.check(parsed)
-    parsed.release()
+    with python.Uncollected():
+        parsed = python.parse(source.subject, source.text)
+        if source.cells is not None and source.cells.starts:
+            parsed.error = _cell_error(source.subject, source.cells)
+        module = _Module(parsed)
+        if parsed.error is None:
+            if not module.measured:
+                module.issues.append(metrics.unmeasured(parsed))
+            module.issues += metrics.complexity_issues(parsed, module.units)
+            module.issues += rules.check(parsed)
+        parsed.release()
     return module
 
 

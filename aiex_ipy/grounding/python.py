@@ -8,6 +8,7 @@ fill memory).
 from __future__ import annotations
 
 import ast
+import gc
 import warnings
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -209,7 +210,8 @@ def parse(subject: Subject, text: str | None = None) -> ParsedModule:
     module = ParsedModule(subject, text)
     _silence_parser()
     try:
-        module.tree = ast.parse(module.text, PARSE_NAME)
+        with Uncollected():
+            module.tree = ast.parse(module.text, PARSE_NAME)
     except SyntaxError as error:
         module.error = syntax_issue(subject.path, error, module.lines)
     except (ValueError, RecursionError, MemoryError, OverflowError) as error:
@@ -219,6 +221,22 @@ def parse(subject: Subject, text: str | None = None) -> ParsedModule:
     else:
         _structure(module)
     return module
+
+
+class Uncollected:
+    """A context in which Python's cyclic garbage collector rests, in the whole process.
+
+    A tree is many objects and no garbage; collecting while it grows, is walked and is dropped
+    cost 40 % of the time over the standard library (12.0 s against 7.4 s CPU).
+    """
+
+    def __enter__(self) -> None:
+        self._was_on = gc.isenabled()
+        gc.disable()
+
+    def __exit__(self, *error: object) -> None:
+        if self._was_on:
+            gc.enable()
 
 
 def compiles(module: ParsedModule) -> Issue | None:
