@@ -227,7 +227,7 @@ def _gate_line(gate: Gate, issue: Issue, path: str, hundredths: int, table: Weig
     return LedgerLine(
         component=table.component_of[issue.category],
         lost=hundredths / 100,
-        unit=issue.symbol or MODULE,
+        unit=issue.symbol.partition(".")[0] or MODULE,
         path=path,
         line=issue.line,
         rule=issue.rule,
