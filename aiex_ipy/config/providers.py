@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -192,6 +191,8 @@ def _find_url(
         if found and not overridden and (own or (vendors and "base_url" not in table)):
             table["base_url"] = found
     if "base_url" in table and kind.wants_v1 is not None:
+        from urllib.parse import urlsplit
+
         url, place = table["base_url"]
         bare = url.removesuffix("/v1")
         if kind.port and urlsplit(bare).port is None and bare == f"http://{urlsplit(bare).netloc}":
@@ -262,5 +263,7 @@ def _refuse_stranger(name: str, table: Mapping[str, Entry]) -> None:
 
 
 def _is_loopback(url: str) -> bool:
+    from urllib.parse import urlsplit
+
     host = urlsplit(url).hostname or ""
     return host in ("localhost", "::1") or bool(re.fullmatch(r"127(\.\d+){3}", host))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiex_ipy.config.keys import KeyDoc
 from aiex_ipy.config.settings import Secret
@@ -196,6 +195,8 @@ def _secret(doc: KeyDoc, key: str, value: str, place: Place) -> Secret:
 
 
 def _url(doc: KeyDoc, key: str, value: str, place: Place) -> str:
+    from urllib.parse import urlsplit  # with ipaddress 3 ms, and most have no address to read
+
     url = value if "://" in value else f"http://{value}"
     hint = "Give an address like 'http://localhost:11434'."
     try:

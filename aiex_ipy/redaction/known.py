@@ -6,11 +6,10 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from aiex_ipy.config.settings import Settings
+from aiex_ipy.redaction.masking import LEAST_LENGTH
 
-LEAST_LENGTH = 8
 _LEAST_LINE = 16
 
 _SECRET_NAME = re.compile(
@@ -66,6 +65,8 @@ def _candidates(settings: Settings, environ: Mapping[str, str]) -> Iterator[tupl
 def _in_url(name: str, value: str) -> Iterator[tuple[str, str]]:
     if "://" not in value or "@" not in value:
         return
+    from urllib.parse import unquote, urlsplit
+
     try:
         password = urlsplit(value.strip()).password
     except ValueError:

@@ -10,10 +10,9 @@ from msgspec.structs import replace
 
 from aiex_ipy.config.settings import Settings
 from aiex_ipy.messages import Message
-from aiex_ipy.redaction.known import LEAST_LENGTH, secrets
 
-# A form shorter than this is too likely to be met by chance.
-_LEAST_FORM = LEAST_LENGTH
+# What is shorter is too likely to be met by chance.
+LEAST_LENGTH = 8
 
 
 class Redactor:
@@ -25,28 +24,34 @@ class Redactor:
     or store it.
     """
 
-    def __init__(self, names: Mapping[str, str]) -> None:
-        """Take each secret value with its name; values shorter than 8 characters are not
-        masked."""
-        self._names = {value: name for value, name in names.items() if len(value) >= LEAST_LENGTH}
-        self._forms: list[tuple[str, str]] | None = None
+    def __init__(self, names: Mapping[str, str] | Callable[[], Mapping[str, str]]) -> None:
+        """Take each secret value with its name, or a function that is asked for them when text
+        first comes; values shorter than 8 characters are not masked."""
+        self._names = names
+        self._known: list[tuple[str, str]] | None = None
 
     @classmethod
     def from_settings(
         cls, settings: Settings, environ: Mapping[str, str] | None = None
     ) -> Redactor:
         """Return the redactor for the configured keys and the secrets of the environment."""
-        return cls(secrets(settings, os.environ if environ is None else environ))
+
+        def names() -> Mapping[str, str]:
+            from aiex_ipy.redaction.known import secrets
+
+            return secrets(settings, os.environ if environ is None else environ)
+
+        return cls(names)
 
     def __repr__(self) -> str:
-        return f"<Redactor of {len(self._names)} secrets>"
+        return "<Redactor>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A redactor holds secrets and is not pickled.")
 
     def text(self, text: str) -> str:
         """Return the text with its secrets masked; the same object when it has none."""
-        forms = self._all_forms()
+        forms = self._forms()
         while finds := list(_found(text, forms)):
             # A mask and its neighbours may make up a secret anew. A mask that is touched is
             # replaced as a whole, so that each round leaves fewer masks or fewer other
@@ -68,17 +73,19 @@ class Redactor:
             return message
         return replace(message, content=content, tool_calls=calls)
 
-    def _all_forms(self) -> list[tuple[str, str]]:
+    def _forms(self) -> list[tuple[str, str]]:
         """Return every form with its mask, the longest first."""
-        if self._forms is None:
+        if self._known is None:
+            names = self._names() if callable(self._names) else self._names
             forms: dict[str, str] = {}
-            for value, name in self._names.items():
-                for form in forms_of(value):
-                    forms.setdefault(form, name)
+            for value, name in names.items():
+                if len(value) >= LEAST_LENGTH:
+                    for form in forms_of(value):
+                        forms.setdefault(form, name)
             masks = _masks(forms)
             ordered = sorted(forms, key=lambda form: (-len(form), form))
-            self._forms = [(form, masks[forms[form]]) for form in ordered]
-        return self._forms
+            self._known = [(form, masks[forms[form]]) for form in ordered]
+        return self._known
 
 
 def forms_of(value: str) -> set[str]:
@@ -109,7 +116,7 @@ def forms_of(value: str) -> set[str]:
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         forms.add(encode(data).decode("ascii"))
         forms |= {_steady(encode, data, offset) for offset in range(3)}
-    return {form for form in forms if len(form) >= _LEAST_FORM}
+    return {form for form in forms if len(form) >= LEAST_LENGTH}
 
 
 def _other_line_ends(value: str) -> Iterable[str]:

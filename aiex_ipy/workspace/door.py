@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
 from collections.abc import Collection
 from typing import BinaryIO
@@ -17,6 +18,7 @@ from aiex_ipy.workspace import languages, patterns, tree
 from aiex_ipy.workspace.decoding import decode
 
 _SYSTEM_ROOTS = ("/proc", "/sys", "/dev")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 MB = 1_000_000
 
 
@@ -72,9 +74,7 @@ class Workspace:
         self._denied_paths = tuple(
             {form for path in sandbox.denied_paths for form in (path, os.path.realpath(path))}
         )
-        self._denied = patterns.any_of((*patterns.ALWAYS_DENIED, *sandbox.denied_patterns))
-        self._own_denied = patterns.any_of(sandbox.denied_patterns)
-        self._not_denied = patterns.any_of(patterns.NOT_DENIED)
+        self._denied = patterns.any_of(sandbox.denied_patterns)
         self._library: tuple[str, ...] | None = None
 
     def locate(self, text: str) -> Located | None:
@@ -94,9 +94,9 @@ class Workspace:
                 f"{named!r} is no path.", code="missing", hint="Name a file.", path=named
             )
         expanded = os.path.expanduser(named)
-        tried = [os.path.abspath(expanded)]
+        tried = [os.path.normpath(os.path.join(self._here(), expanded))]
         if not os.path.isabs(expanded):
-            tried.append(os.path.abspath(os.path.join(self.project_dir, expanded)))
+            tried.append(os.path.normpath(os.path.join(self.project_dir, expanded)))
         problem: OSError | None = None
         for file in tried:
             try:
@@ -177,7 +177,7 @@ class Workspace:
         for file, is_link in listing:
             if not self._wanted(file, only):
                 continue
-            below = file[len(root.file) :].lstrip(os.sep).replace(os.sep, "/")
+            below = _for_people(file[len(root.file) :].lstrip(os.sep))
             shown = below if root.path == "." else f"{root.path}/{below}"
             entry = Located(path=shown, file=file, is_directory=False)
             if self._is_denied(file) or (is_link and not self.is_open(entry)):
@@ -213,7 +213,7 @@ class Workspace:
         return any(_within(target, root) for root in self._open_roots())
 
     def _open_roots(self) -> tuple[str, ...]:
-        own = (self.project_dir, os.getcwd(), *map(os.path.expanduser, ("~/code", "~/projects")))
+        own = (self.project_dir, self._here(), *map(os.path.expanduser, ("~/code", "~/projects")))
         roots = (*own, *self._allowed_paths, *self._library_roots())
         return tuple(os.path.realpath(root) for root in roots)
 
@@ -242,19 +242,21 @@ class Workspace:
         if _within_any(file, self._denied_paths):
             return "is below one of sandbox.denied_paths"
         posix = file.replace(os.sep, "/")
-        if allow_secret_file or not self._denied.fullmatch(posix):
+        if allow_secret_file:
             return None
-        if self._own_denied.fullmatch(posix):
+        if self._denied.fullmatch(posix):
             return "is denied by sandbox.denied_patterns"
-        return None if self._not_denied.fullmatch(posix) else "is a place for keys and secrets"
+        return "is a place for keys and secrets" if patterns.is_secret_place(posix) else None
 
     def _refuse_denied(self, found: Located, *, allow_secret_file: bool) -> None:
         for file in (found.file, os.path.realpath(found.file)):
             why = self._denial(file, allow_secret_file=allow_secret_file)
             if why is None:
                 continue
-            hint = "Name another file."
-            if "sandbox." in why:
+            hint = ""
+            if "system" in why:
+                hint = "Name a file of yours, or pass the text on stdin with `-`."
+            elif "sandbox." in why:
                 hint = "Change the setting if it should be read."
             elif "secrets" in why:
                 hint = "Use --allow-secret-file if it may be read and sent to a provider."
@@ -324,17 +326,23 @@ class Workspace:
             path=path,
         )
 
+    def _here(self) -> str:
+        """Return the working directory, or the project where that has been deleted."""
+        try:
+            return os.getcwd()
+        except FileNotFoundError:
+            return self.project_dir
+
     def _shown(self, named: str, file: str) -> str:
-        with contextlib.suppress(OSError):
-            for root in (self.project_dir, os.getcwd()):
-                if _within(file, root):
-                    return os.path.relpath(file, root).replace(os.sep, "/")
+        for root in (self.project_dir, self._here()):
+            if _within(file, root):
+                return _for_people(os.path.relpath(file, root))
         if not os.path.isabs(named):
-            return os.path.normpath(named).replace(os.sep, "/")
+            return _for_people(os.path.normpath(named))
         for root in self._library_roots():
             if _within(file, root) and file != root:
-                return os.path.relpath(file, root).replace(os.sep, "/")
-        return os.path.basename(file) or "."
+                return _for_people(os.path.relpath(file, root))
+        return _for_people(os.path.basename(file) or ".")
 
 
 def _source(data: bytes, *, path: str, file: str | None, language: str) -> SourceFile:
@@ -351,6 +359,13 @@ def _source(data: bytes, *, path: str, file: str | None, language: str) -> Sourc
         newline=newline,
         language=language,
     )
+
+
+def _for_people(path: str) -> str:
+    """Return a path as text that can be printed and encoded: posix, and without the characters
+    that move a cursor, turn the direction of writing, or stand for bytes that are no UTF-8."""
+    posix = path.replace(os.sep, "/")
+    return posix if posix.isprintable() else _UNPRINTABLE.sub("\ufffd", posix)
 
 
 def _within(file: str, root: str) -> bool:

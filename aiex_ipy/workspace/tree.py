@@ -39,29 +39,37 @@ class Listing:
         self.unreadable: list[str] = []
         self._rules: list[tuple[str, Ignored]] = []
         for directory in _above(root, project_dir):
-            self._learn(directory)
+            if os.path.isfile(os.path.join(directory, ".gitignore")):
+                self._learn(directory)
 
     def __iter__(self) -> Iterator[tuple[str, bool]]:
-        yield from self._below(self.root)
+        # Not by recursion: a tree may be deeper than Python's stack.
+        open_directories = [self._entered(self.root)]
+        while open_directories:
+            entries, learned = open_directories[-1]
+            entry = next(entries, None)
+            if entry is None:
+                open_directories.pop()
+                if learned:
+                    self._rules.pop()
+            elif _is_directory(entry):
+                if not self._is_skipped(entry):
+                    open_directories.append(self._entered(entry.path))
+            elif _is_file(entry) and not self._is_ignored(entry.path, is_directory=False):
+                yield entry.path, entry.is_symlink()
 
-    def _below(self, directory: str) -> Iterator[tuple[str, bool]]:
+    def _entered(self, directory: str) -> tuple[Iterator[os.DirEntry[str]], bool]:
+        """Return the sorted entries, and whether the directory has rules of its own."""
         try:
             with os.scandir(directory) as scan:
                 entries = sorted(scan, key=_order)
         except OSError:
             self.unreadable.append(directory)
-            return
-        learned = any(entry.name == ".gitignore" for entry in entries)
+            return iter(()), False
+        learned = any(entry.name == ".gitignore" and _is_file(entry) for entry in entries)
         if learned:
             self._learn(directory)
-        for entry in entries:
-            if _is_directory(entry):
-                if not self._is_skipped(entry):
-                    yield from self._below(entry.path)
-            elif _is_file(entry) and not self._is_ignored(entry.path, is_directory=False):
-                yield entry.path, entry.is_symlink()
-        if learned:
-            self._rules.pop()
+        return iter(entries), learned
 
     def _learn(self, directory: str) -> None:
         path = os.path.join(directory, ".gitignore")

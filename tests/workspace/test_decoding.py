@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import codecs
 
 import pytest
@@ -95,21 +94,22 @@ def test_lines_are_counted_as_python_counts_them(text: str) -> None:
     assert tokenize.detect_encoding(io.BytesIO(data).readline)[0] == "utf-8"
 
 
-@given(st.binary(max_size=60))
-def test_any_bytes_are_decoded_or_refused(data: bytes) -> None:
-    """Python never refuses the encoding of a file that is read here, nor the other way round,
-    but for UTF-16 and UTF-32, which it does not know."""
+_WORDS = (b"#", b" coding: ", b"latin-1", b"cp1252", b"utf-8", b"utf_8", b"hex", b"no-such")
+_BYTES = (codecs.BOM_UTF8, b"\xff", b"\x81", "é".encode(), b"x = 1", b"\n", b"\r", b"\f", b" ")
+_PIECES = st.sampled_from((*_WORDS, *_BYTES))
+
+
+@given(st.lists(_PIECES, max_size=8).map(b"".join))
+def test_bytes_are_decoded_as_python_decodes_a_file(data: bytes) -> None:
+    """What `tokenize` reads as source is read with the same text, and nothing else is."""
+    import io
+    import tokenize
+
     try:
-        text, encoding, _ = decode(data, path="a.py", language="python")
-    except WorkspaceError:
-        text, encoding = "", "refused"
-    if encoding in ("utf-16", "utf-32"):
-        return
-    try:
-        ast.parse(data)
-        parses = True
-    except (SyntaxError, ValueError):
-        parses = False
-    if parses:
-        assert encoding != "refused"
-        ast.parse(text)
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        expected = io.TextIOWrapper(io.BytesIO(data), encoding).read()
+    except (SyntaxError, LookupError, ValueError):
+        with pytest.raises(WorkspaceError):
+            decode(data, path="a.py", language="python")
+    else:
+        assert decode(data, path="a.py", language="python")[0] == expected

@@ -235,6 +235,8 @@ def test_a_name_or_first_line_can_stand_for_a_suffix(project: Path) -> None:
         ".npmrc",
         "prod.secret.exs",
         "x.tfvars",
+        ".docker/config.json",
+        ".config/gcloud/x.json",
     ],
 )
 def test_secret_files_are_always_denied(
@@ -251,7 +253,10 @@ def test_secret_files_are_always_denied(
     assert workspace(project).read(name, allow_secret_file=True).text == "#!x\n"
 
 
-@pytest.mark.parametrize("name", ["secrets.py", "credentials.py", "keyboard.py", "env.py", "a.md"])
+@pytest.mark.parametrize(
+    "name",
+    ["secrets.py", "credentials.py", "keyboard.py", "env.py", "a.md", "config.json", ".environ.py"],
+)
 def test_source_about_secrets_is_source(project: Path, name: str) -> None:
     """The standard library has a secrets.py; it and its like are read."""
     (project / name).write_text("x = 1\n")
@@ -423,3 +428,33 @@ def test_any_name_is_located_or_refused_in_words(name: str) -> None:
         door.read(name)
     except WorkspaceError as error:
         assert error.message
+
+
+def test_a_deleted_working_directory_leaves_the_project(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kernel whose directory was removed still reads its project."""
+    (project / "a.py").write_text("x")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    door = workspace(project)
+    assert door.read("a.py").path == "a.py"
+    assert door.is_open(door.resolve("a.py"))
+
+
+def test_a_shown_path_can_be_printed(project: Path) -> None:
+    """Names with escapes, line breaks or bytes that are no text cannot act on a terminal, and
+    can be written as JSON; the file is found all the same."""
+    names = (b"esc\x1b[2J.py", b"line\nbreak.py", b"latin-\xe9.py", "right\u202eleft.py".encode())
+    for name in names:
+        (project / os.fsdecode(name)).write_text("x = 1\n")
+    door = workspace(project)
+    files = door.walk(".").files
+    assert len(files) == 4
+    for found in files:
+        assert found.path.isprintable()
+        found.path.encode()
+        assert door.read(found).text == "x = 1\n"
+    assert "latin-\ufffd.py" in {found.path for found in files}

@@ -179,7 +179,7 @@ _GLOBS = st.one_of(
     inner=st.lists(_GLOBS, max_size=2),
 )
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_gitignore_means_what_git_means(
     top: list[str], inner: list[str], tmp_path_factory: pytest.TempPathFactory
@@ -225,3 +225,26 @@ def test_a_pattern_matches_whole_paths(pattern: str, matching: list[str], other:
 def test_no_pattern_matches_nothing() -> None:
     """An empty list denies nothing."""
     assert not any_of([]).fullmatch("")
+
+
+def test_a_tree_may_be_deeper_than_the_stack(tmp_path: Path) -> None:
+    """A thousand directories in each other are walked like ten."""
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1200):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(os.open("a.py", os.O_CREAT, dir_fd=here))
+    os.close(here)
+    (found,) = Listing(str(tmp_path), "/none")
+    assert found[0].endswith("/d/d/a.py")
+
+
+def test_a_pipe_called_gitignore_is_not_waited_for(tmp_path: Path) -> None:
+    """Only a file has rules."""
+    make(tmp_path, "sub/a.py")
+    os.mkfifo(tmp_path / ".gitignore")
+    (tmp_path / ".git").mkdir()
+    assert shown(walk(tmp_path / "sub", project=tmp_path)) == ["sub/a.py"]
+    assert shown(walk(tmp_path)) == ["sub/a.py"]
