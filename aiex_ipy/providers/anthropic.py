@@ -24,7 +24,7 @@ from aiex_ipy.messages import (
 )
 from aiex_ipy.providers.faults import HttpFault
 from aiex_ipy.providers.framing import Events
-from aiex_ipy.providers.schema import strict_schema
+from aiex_ipy.providers.schema import in_words, strict_schema
 from aiex_ipy.providers.vendor_sdk import VendorProvider
 
 
@@ -56,8 +56,7 @@ class AnthropicProvider(VendorProvider):
         return MessagesDecoder()
 
     def body(self, request: ModelRequest, model: str) -> dict[str, Any]:
-        # The vendor's newer models refuse sampling parameters, and its SDK has dropped them.
-        return messages_body(request, model, sampled=not self.at_vendor)
+        return messages_body(request, model, vendors=self.at_vendor)
 
 
 class MessagesDecoder:
@@ -102,8 +101,11 @@ class MessagesDecoder:
 
     def whole(self, body: bytes) -> list[Chunk]:
         """Take the body of an answer that was not streamed."""
-        message = msgspec.json.decode(body, type=_Message)
         chunks: list[Chunk] = []
+        try:
+            message = msgspec.json.decode(body, type=_Message)
+        except msgspec.DecodeError:
+            return chunks
         if not message.content and not message.stop_reason:
             return chunks
         self.heard = True
@@ -188,18 +190,25 @@ class MessagesDecoder:
         return ToolCallDelta(index=index, id=block.id, name=block.name, arguments=arguments)
 
 
-def messages_body(request: ModelRequest, model: str, *, sampled: bool) -> dict[str, Any]:
-    """Return the body of `/v1/messages`; `sampled` lets the temperature travel."""
-    system = "\n\n".join(m.content for m in request.messages if m.role == "system")
+def messages_body(request: ModelRequest, model: str, *, vendors: bool) -> dict[str, Any]:
+    """Return the body of `/v1/messages`; `vendors` when it goes to Anthropic's own host.
+
+    There the newer models refuse sampling parameters, and a schema is kept to. Elsewhere it may
+    be ignored (llama.cpp does), so it is told in words as well.
+    """
+    told = [message.content for message in request.messages if message.role == "system"]
+    schema, strict = strict_schema(request.response_schema or {}, bounds=False)
+    if request.response_schema is not None and not (strict and vendors):
+        told.append(in_words(schema))
     body: dict[str, Any] = {
         "model": model,
         "messages": _turns(request.messages),
         "max_tokens": request.max_tokens,
         "stream": request.stream,
     }
-    if system:
-        body["system"] = system
-    if request.temperature is not None and sampled:
+    if told:
+        body["system"] = "\n\n".join(told)
+    if request.temperature is not None and not vendors:
         body["temperature"] = request.temperature
     if request.stop:
         body["stop_sequences"] = list(request.stop)
@@ -212,10 +221,8 @@ def messages_body(request: ModelRequest, model: str, *, sampled: bool) -> dict[s
             }
             for tool in request.tools
         ]
-    if request.response_schema is not None:
-        schema, strict = strict_schema(request.response_schema, bounds=False)
-        if strict:
-            body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+    if request.response_schema is not None and strict:
+        body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
     return body
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
+from aiex_ipy.config.settings import Secret
 from aiex_ipy.errors import (
     AiexError,
     ContextTooLongError,
@@ -43,7 +44,7 @@ class Peer(Struct, kw_only=True):
     key_remedy: str = "Set its key."
     base_url: str = ""
     model: str = ""
-    secret: str = ""
+    secret: Secret = Secret("")
 
     @property
     def address(self) -> str:
@@ -55,6 +56,18 @@ class Peer(Struct, kw_only=True):
     def details(self) -> dict[str, Any]:
         """Return what every error carries."""
         return {"provider": self.provider, "model": self.model}
+
+
+_MALFORMED = {
+    "DecodingError",
+    "DecodeError",
+    "InvalidURL",
+    "JSONDecodeError",
+    "SSEError",
+    "StreamError",
+    "TooManyRedirects",
+    "UnsupportedProtocol",
+}
 
 
 class HttpFault(Exception):
@@ -74,6 +87,12 @@ def from_exception(error: Exception, peer: Peer, *, partial: str | None = None) 
     if partial is None or not isinstance(mapped, ProviderError):
         return mapped
     return interrupted(peer, partial, because=mapped.message)
+
+
+def hung_up(error: Exception) -> bool:
+    """Return whether the server closed a connection that stood, without a word of an answer."""
+    broken = {"RemoteProtocolError", "ReadError", "WriteError", "CloseError"}
+    return any(type(link).__name__ in broken for link in _chain(error))
 
 
 def interrupted(peer: Peer, partial: str, *, because: str = "") -> InterruptedAnswerError:
@@ -104,15 +123,15 @@ def _foreign(error: Exception, peer: Peer) -> ProviderError:
             hint="Raise AIEX_LLM_TIMEOUT or try again.",
             **peer.details(),
         )
-    if names & {"RequestError", "APIConnectionError", "OSError"}:
-        return _unreachable(error, peer)
-    if names & {"DecodingError", "InvalidURL", "StreamError", "JSONDecodeError", "DecodeError"}:
+    if names & _MALFORMED:
         return ProtocolError(
             f"{peer.label} at {peer.address!r} answered in no form we know"
             f" ({type(error).__name__}).",
             hint=f"Check that the base URL {peer.base_url!r} is right.",
             **peer.details(),
         )
+    if names & {"RequestError", "APIConnectionError", "OSError"}:
+        return _unreachable(error, peer)
     return ProviderError(
         f"{peer.label} failed: {_words(str(error), peer) or type(error).__name__}.",
         hint=peer.remedy,
@@ -126,13 +145,12 @@ def _unreachable(error: Exception, peer: Peer) -> UnavailableError:
 
     chain = list(_chain(error))
     hint = peer.remedy
-    if any(isinstance(link, ssl.SSLError) for link in chain):
-        cause, code = "its TLS certificate is not trusted", "tls"
-        why = next(link for link in chain if isinstance(link, ssl.SSLError))
-        if isinstance(why, ssl.SSLCertVerificationError):
-            cause += f" ({why.verify_message})"
-        else:
-            cause = f"TLS failed ({why.reason})"
+    tls = next((link for link in chain if isinstance(link, ssl.SSLError)), None)
+    if tls is not None:
+        code = "tls"
+        why = getattr(tls, "verify_message", None) or getattr(tls, "reason", None) or "TLS failed"
+        untrusted = isinstance(tls, ssl.SSLCertVerificationError)
+        cause = f"its certificate is not trusted ({why})" if untrusted else f"TLS failed ({why})"
         hint = "Set SSL_CERT_FILE to your CA file, or correct the base URL."
     elif any(isinstance(link, socket.gaierror) for link in chain):
         cause, code = "the host name is not known", "dns"
@@ -157,18 +175,26 @@ def _unreachable(error: Exception, peer: Peer) -> UnavailableError:
     )
 
 
+_OUT_OF_MONEY = {
+    "insufficient_quota",
+    "billing_error",
+    "contract_spend_limit_reached",
+    "enforced_spend_limit_reached",
+}
+
+
 def from_status(status: int, headers: Mapping[str, str], body: object, peer: Peer) -> ProviderError:
     """Map an HTTP status, or an error event inside a stream (status 200), to our error.
 
     The error's own type counts before the status: inside a stream there is no other.
     """
     fault = _fault(body)
-    kinds = {fault["type"], fault["code"]}
+    kinds = {fault["type"], fault["code"], fault["cause"]}
     said = _words(fault["message"], peer)
     told = f" It says: {said!r}." if said else ""
     at = f"{peer.label} at {peer.address!r}"
     details: dict[str, Any] = {**peer.details(), "status": status}
-    if kinds & {"insufficient_quota", "billing_error"} or status == 402:
+    if kinds & _OUT_OF_MONEY or status == 402:
         return QuotaError(
             f"The account at {peer.label} is empty.",
             hint="Add credit there, or set AIEX_FALLBACK_PROVIDER.",
@@ -304,11 +330,14 @@ def _fault(body: object) -> dict[str, Any]:
         with contextlib.suppress(msgspec.DecodeError):
             body = msgspec.json.decode(body)
     inner = body.get("error", body) if isinstance(body, Mapping) else body
-    found: dict[str, Any] = {"type": "", "code": "", "message": "", "n_ctx": None}
+    found: dict[str, Any] = {"type": "", "code": "", "cause": "", "message": "", "n_ctx": None}
     if isinstance(inner, Mapping):
         found["type"] = str(inner.get("type") or "")
         found["code"] = str(inner.get("code") or "")
         found["message"] = str(inner.get("message") or "")
+        details = inner.get("details")  # Anthropic's own place for the cause
+        if isinstance(details, Mapping):
+            found["cause"] = str(details.get("error_code") or "")
         limit = inner.get("n_ctx")
         found["n_ctx"] = limit if isinstance(limit, int) else None
     elif isinstance(inner, str):
@@ -322,7 +351,7 @@ def _words(text: str, peer: Peer) -> str:
     if line.startswith("<") or "<html" in line[:1000].lower():
         return ""
     if peer.secret:
-        line = line.replace(peer.secret, "***")
+        line = line.replace(peer.secret.reveal(), "***")
     line = line.rstrip(".")
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiex_ipy.errors import ConfigError, ProviderError
 from aiex_ipy.messages import ModelInfo, ModelRequest
 from aiex_ipy.providers.chat_completions import ChatDecoder, chat_body
+from aiex_ipy.providers.faults import HttpFault
+from aiex_ipy.providers.schema import in_words
 from aiex_ipy.providers.wire import WireProvider, http_url
+
+if TYPE_CHECKING:
+    import httpx2
 
 
 class OpenAICompatibleProvider(WireProvider):
@@ -53,6 +58,20 @@ class OpenAICompatibleProvider(WireProvider):
             for entry in entries or ()
             if isinstance(entry, dict) and "id" in entry
         ]
+
+    async def send(
+        self, url: str, key: str, path: str, body: dict[str, Any] | None, *, stream: bool = False
+    ) -> httpx2.Response:
+        """Send; a server that refuses `response_format` is told the schema in words instead."""
+        try:
+            return await super().send(url, key, path, body, stream=stream)
+        except HttpFault as error:
+            refusing = error.status in (400, 415, 422, 501)
+            if body is None or "response_format" not in body or not refusing:
+                raise
+        schema = body.pop("response_format")["json_schema"]["schema"]
+        body["messages"] = [*body["messages"], {"role": "system", "content": in_words(schema)}]
+        return await super().send(url, key, path, body, stream=stream)
 
     def decoder(self) -> ChatDecoder:
         return ChatDecoder(free=self.free)

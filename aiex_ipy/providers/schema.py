@@ -190,6 +190,12 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
+def in_words(schema: Schema) -> str:
+    """Return the instruction for a model whose server does not hold it to a schema."""
+    text = msgspec.json.encode(schema).decode()
+    return f"Answer with one JSON value and nothing else. It must satisfy this JSON schema: {text}"
+
+
 def strict_schema(schema: Schema, *, bounds: bool = True) -> tuple[Schema, bool]:
     """Return `schema` as constrained decoding wants it, and whether it may be strict.
 

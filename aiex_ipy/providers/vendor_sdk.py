@@ -31,6 +31,8 @@ class VendorProvider(WireProvider):
 
     async def endpoint(self) -> tuple[str, str]:
         key = self.instance.api_key
+        if not key and not self.at_vendor:
+            return http_url(self.instance.base_url or ""), "no-key"  # the SDKs want one
         if not key:
             variable = self.instance.api_key_env or self.key_variable
             raise CredentialsError(

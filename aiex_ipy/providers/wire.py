@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from aiex_ipy.config.settings import ProviderSettings, Settings
+from aiex_ipy.config.settings import ProviderSettings, Secret, Settings
 from aiex_ipy.errors import AiexError
 from aiex_ipy.messages import Chunk, Finish, ModelInfo, ModelRequest, Opened
 from aiex_ipy.providers.answering import whole
-from aiex_ipy.providers.faults import HttpFault, Peer, from_exception, wrong_content
+from aiex_ipy.providers.faults import HttpFault, Peer, from_exception, hung_up, wrong_content
 
 if TYPE_CHECKING:
     import httpx2
@@ -136,22 +136,29 @@ class WireProvider:
         from contextlib import aclosing
 
         url, key = await self.endpoint()
-        peer.base_url, peer.secret = url, key
+        peer.base_url, peer.secret = url, Secret(key)
         model, note = (request.model, "") if request.model else await self.choose_model()
         peer.model = model
         opened = Opened(provider=self.name, model=model, note=note)
         decoder = self.decoder()
         self.check(model)
         body = self.body(request, model)
-        response = await self.send(url, key, self.path, body, stream=request.stream)
+        try:
+            response = await self.send(url, key, self.path, body, stream=request.stream)
+        except Exception as error:
+            if not hung_up(error):
+                raise
+            # A kept connection may be closed by the server in the moment it is used again.
+            response = await self.send(url, key, self.path, body, stream=request.stream)
         if request.stream:
             async with aclosing(_streamed(response, decoder, opened)) as chunks:
                 async for chunk in chunks:
                     yield chunk
         else:
-            for chunk in decoder.whole(response.content):
-                if opened is not None:
-                    yield opened
+            said = decoder.whole(response.content)
+            if decoder.heard:
+                yield opened
+            for chunk in said:
                 yield chunk
         finish = decoder.finish()
         if finish is not None:
@@ -201,7 +208,7 @@ class WireProvider:
         try:
             async with asyncio.timeout(self.first_byte_s):
                 url, key = await self.endpoint()
-                peer.base_url, peer.secret = url, key
+                peer.base_url, peer.secret = url, Secret(key)
                 if from_root:
                     url = url.removesuffix(urlsplit(url).path)
                 response = await self.send(url, key, path, body)

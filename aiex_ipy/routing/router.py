@@ -6,23 +6,18 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 
 import msgspec
 
+from aiex_ipy.config.providers import KINDS, NO_PROVIDER, canonical_provider
 from aiex_ipy.config.settings import ProviderSettings, Settings
-from aiex_ipy.errors import AiexError, UnavailableError, UnknownNameError, near_miss
+from aiex_ipy.errors import (
+    AiexError,
+    InvalidAnswerError,
+    UnavailableError,
+    UnknownNameError,
+    near_miss,
+)
 from aiex_ipy.messages import Chunk, ModelRequest, Opened
 from aiex_ipy.providers import Provider
 from aiex_ipy.routing.choice import Choice, Target
-
-NONE = "none"
-KINDS = (
-    "openai",
-    "anthropic",
-    "ollama",
-    "lm_studio",
-    "openai_compatible",
-    "embedded",
-    "scripted",
-)
-"""Our own kinds, known without asking the installed packages."""
 
 _LOCAL_SERVERS = ("ollama", "lm_studio")
 _BY_NAME_ONLY = ("scripted",)
@@ -47,7 +42,7 @@ class Router:
         named = choice.provider or self._settings.llm.default_provider
         if not named:
             return False
-        return self._known(named) == NONE
+        return self.known(named) == NO_PROVIDER
 
     async def targets(self, choice: Choice) -> list[Target]:
         return [target for _, target in await self._plan(choice)]
@@ -74,13 +69,14 @@ class Router:
                                 continue
                             begun = True
                             if opened is not None:
-                                yield _with_note(opened, target)
+                                yield _with_note(opened, target, failed)
                         yield chunk
                 return
             except AiexError as error:
-                if begun:
-                    raise
+                if begun or isinstance(error, InvalidAnswerError):
+                    raise  # a malformed answer is the caller's to have mended
                 failed.append(error)
+                self._probed_at = float("-inf")  # who answered the probe may be gone
         raise _told_together(failed)
 
     async def aclose(self) -> None:
@@ -88,13 +84,28 @@ class Router:
         for provider in made.values():
             await provider.aclose()
 
+    def names(self) -> list[str]:
+        """Return the providers that can be named: the configured, then our kinds that need none.
+
+        A scripted one without answers is left out: it is there for tests.
+        """
+        names = [*self._made, *self._settings.llm.providers]
+        names += [kind for kind, known in KINDS.items() if not known.needs_url]
+        return [
+            name
+            for name in dict.fromkeys(names)
+            if name in self._made
+            or self.instance(name).kind != "scripted"
+            or self.instance(name).answers
+        ]
+
     def provider(self, name: str) -> Provider:
         """Return the instance `name`, made on first use. Raises UnknownNameError, PluginError."""
-        name = self._known(name)
+        name = self.known(name)
         if name not in self._made:
             from aiex_ipy import plugins
 
-            instance = self._instance(name)
+            instance = self.instance(name)
             self._made[name] = plugins.load("aiex.providers", instance.kind)(
                 instance, self._settings
             )
@@ -105,7 +116,7 @@ class Router:
         plan = []
         for position, (name, note) in enumerate(names):
             provider = self.provider(name)
-            instance = self._instance(name)
+            instance = self.instance(name)
             model = choice.model if position == 0 and choice.model else instance.model
             plan.append(
                 (
@@ -125,13 +136,13 @@ class Router:
     async def _order(self, choice: Choice) -> list[tuple[str, str]]:
         """Return names in the order they are asked, each with why."""
         if choice.provider:
-            name = self._known(choice.provider)
-            return [] if name == NONE else [(name, "")]
+            name = self.known(choice.provider)
+            return [] if name == NO_PROVIDER else [(name, "")]
         llm = self._settings.llm
         order: list[tuple[str, str]] = []
         if llm.default_provider:
-            name = self._known(llm.default_provider)
-            if name == NONE:
+            name = self.known(llm.default_provider)
+            if name == NO_PROVIDER:
                 return []
             order.append((name, "the default provider"))
             if not self._is_local(name):
@@ -140,11 +151,11 @@ class Router:
             order += [(name, "the first provider with a key") for name in self._keyed()]
             if not order:
                 order += [(name, "a local server that answers") for name in await self._local()]
-            if not order and not choice.by_name_only and await self._embedded():
-                order.append(("embedded", "no key is set and no local server answers"))
+                if not choice.by_name_only and await self._embedded():
+                    order.append(("embedded", "no key is set and no local server answers"))
         if llm.fallback_provider:
-            name = self._known(llm.fallback_provider)
-            if name != NONE:
+            name = self.known(llm.fallback_provider)
+            if name != NO_PROVIDER:
                 order.append((name, "the fallback provider"))
         first: dict[str, str] = {}
         for name, note in order:
@@ -180,7 +191,7 @@ class Router:
             *(provider.available(llm.probe_timeout_ms / 1000) for provider in providers)
         )
         answering = [name for name, answers in zip(names, found, strict=True) if answers]
-        self._answering = sorted(answering, key=lambda name: self._instance(name).priority)
+        self._answering = sorted(answering, key=lambda name: self.instance(name).priority)
         self._probed_at = now
         return self._answering
 
@@ -190,20 +201,20 @@ class Router:
     def _is_local(self, name: str) -> bool:
         from aiex_ipy.providers.wire import is_loopback
 
-        instance = self._instance(name)
+        instance = self.instance(name)
         if instance.base_url:
             return is_loopback(instance.base_url)
         return instance.kind in (*_LOCAL_SERVERS, *_BY_NAME_ONLY, "embedded")
 
-    def _instance(self, name: str) -> ProviderSettings:
+    def instance(self, name: str) -> ProviderSettings:
         """Return the settings of `name`; one of our kinds has them without being configured."""
         configured = self._settings.llm.providers.get(name)
         return configured or ProviderSettings(name=name, kind=name)
 
-    def _known(self, named: str) -> str:
+    def known(self, named: str) -> str:
         """Return the canonical name. Raises UnknownNameError."""
-        name = named.strip().lower().replace("-", "_")
-        known = [*self._made, *self._settings.llm.providers, *KINDS, NONE]
+        name = canonical_provider(named)
+        known = [*self._made, *self._settings.llm.providers, *KINDS, NO_PROVIDER]
         if name in known:
             return name
         from aiex_ipy import plugins
@@ -216,13 +227,15 @@ class Router:
         )
 
 
-def _with_note(opened: Opened, target: Target) -> Opened:
+def _with_note(opened: Opened, target: Target, failed: list[AiexError]) -> Opened:
+    """Return `opened` telling how provider and model were chosen, and who failed before."""
     notes = [note for note in (target.note, opened.note) if note]
+    notes += [f"tried before: {error.message.rstrip('.')}" for error in failed]
     return msgspec.structs.replace(opened, note="; ".join(notes))
 
 
 def _no_provider(choice: Choice, settings: Settings) -> UnavailableError:
-    if NONE in (choice.provider, settings.llm.default_provider):
+    if NO_PROVIDER in (choice.provider, settings.llm.default_provider):
         return UnavailableError(
             "No model is asked, because the provider is 'none'.",
             code="no_provider",
