@@ -46,6 +46,14 @@ class AiexError(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows instead of a traceback: one line, with no control characters.
+
+        Source: `InteractiveShell.showtraceback` asks an exception for it.
+        """
+        line = "".join(c if c.isprintable() else " " for c in f"{type(self).__name__}: {self}")
+        return [line]
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), dict(self.__dict__))
 
