@@ -78,14 +78,12 @@ class Job(Generic[Res]):
             self.cancel_and_wait()
             raise
 
-    def poll(self, timeout_s: float) -> tuple[list[Update], bool]:
-        """Return the updates there are, waiting up to `timeout_s` for the first, and whether the
-        request has ended."""
+    def poll(self, timeout_s: float | None) -> tuple[list[Update], bool]:
+        """Return the updates there are, waiting up to `timeout_s` (None: without end) for the
+        first, and whether the request has ended."""
         found: list[Update] = []
         with suppress(queue.Empty):
-            update = (
-                self._updates.get(timeout=timeout_s) if timeout_s else self._updates.get_nowait()
-            )
+            update = self._updates.get(timeout_s != 0, timeout_s)
             while update is not None:
                 found.append(update)
                 update = self._updates.get_nowait()
