@@ -37,9 +37,10 @@ def score_module(facts: ModuleFacts) -> Score:
     statements = sum(unit.statements for unit in facts.units)
     if facts.parsed and not statements:
         return Score(value=None, version=table.version)
+    issues = counted(facts, table)
     if not facts.parsed:
-        return _unparsable(facts, table)
-    units = unit_debts(facts, table)
+        return _unparsable(facts, issues, table)
+    units = unit_debts(facts.units, issues, table)
     lost = [_component_losses(debts, table) for debts in units]
     unit_losses = [_unit_loss(components.values()) for components in lost]
     value, factors = combine(unit_losses, table.combine.half)
@@ -48,7 +49,7 @@ def score_module(facts: ModuleFacts) -> Score:
     for debts, components, loss in zip(units, lost, unit_losses, strict=True):
         losses += _attributed(facts.path, debts, components, loss * factors[loss])
     ledger = settle(losses, 1000 - hundredths)
-    held = [pair for pair in _closed(facts, table) if round(pair[0].limit * 100) < hundredths]
+    held = [pair for pair in _closed(issues, table) if round(pair[0].limit * 100) < hundredths]
     if held:
         gate, issue = min(held, key=lambda pair: pair[0].limit)
         limit = round(gate.limit * 100)
@@ -188,10 +189,10 @@ def _attributed(
         yield from merged.values()
 
 
-def _unparsable(facts: ModuleFacts, table: Weights) -> Score:
+def _unparsable(facts: ModuleFacts, issues: Sequence[Issue], table: Weights) -> Score:
     """0 with one line. Its lines stand for the statements nobody can count, so that a file does
     not lose its weight in a directory by becoming unreadable."""
-    issue = next(iter(counted(facts, table)), None)
+    issue = issues[0] if issues else None
     line = LedgerLine(
         component=table.component_of["syntax"],
         lost=10.0,
@@ -212,9 +213,8 @@ def _unparsable(facts: ModuleFacts, table: Weights) -> Score:
     )
 
 
-def _closed(facts: ModuleFacts, table: Weights) -> list[tuple[Gate, Issue]]:
+def _closed(issues: Sequence[Issue], table: Weights) -> list[tuple[Gate, Issue]]:
     """The gates that hold the score down, each with the first finding that closed it."""
-    issues = counted(facts, table)
     closed = []
     for gate in table.gates:
         first = next(filter(gate.matches, issues), None)

@@ -43,15 +43,15 @@ def ranked_sum(values: Iterable[float], first: int = 1) -> float:
     return fsum(value / k for k, value in enumerate(sorted(values, reverse=True), first))
 
 
-def unit_debts(facts: ModuleFacts, table: Weights) -> list[UnitDebts]:
+def unit_debts(units: Iterable[Unit], issues: Iterable[Issue], table: Weights) -> list[UnitDebts]:
     """The debts of each unit that has any; findings outside all units make one of their own."""
-    places = _Places(facts.units)
+    places = _Places(units)
     found: dict[int, UnitDebts] = {}
     for index, unit in enumerate(places.units):
         for debt in _numbers(unit, table):
             found.setdefault(index, {}).setdefault(debt.component, []).append(debt)
     known: dict[tuple[int, str, str, str], Debt] = {}
-    for issue in counted(facts, table):
+    for issue in issues:
         index = places.index(issue)
         unit_name = places.units[index].name if index >= 0 else MODULE
         function = issue.symbol or unit_name
@@ -85,8 +85,13 @@ def counted(facts: ModuleFacts, table: Weights) -> list[Issue]:
     free = table.free_rules
     return sorted(
         (issue for issue in facts.issues if issue.source != "model" and issue.rule not in free),
-        key=lambda issue: (issue.cell or 0, issue.line, issue.column, issue.rule, issue.message),
+        key=_order,
     )
+
+
+def _order(issue: Issue) -> tuple[int, int, int, str, str, str, str, str]:
+    place = issue.cell or 0, issue.line, issue.column
+    return *place, issue.rule, issue.message, issue.symbol, issue.category, issue.severity
 
 
 def _numbers(unit: Unit, table: Weights) -> Iterator[Debt]:

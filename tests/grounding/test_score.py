@@ -8,7 +8,7 @@ from typing import get_args
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -17,6 +17,7 @@ from aiex_ipy.grounding.facts import SEVERITIES, Category, Issue, ModuleFacts, S
 from aiex_ipy.grounding.score import score_module, score_tree
 from aiex_ipy.grounding.score_weights import weights
 
+law = settings(deadline=None)  # speed is measured in benchmarks
 CATEGORIES = tuple(category for category in get_args(Category) if category != "syntax")
 
 
@@ -258,6 +259,7 @@ def scored(points: float, statements: int, path: str = "m.py") -> Score:
     )
 
 
+@law
 @given(st.integers(0, 1000))
 def test_a_tree_of_one_file_scores_as_the_file(points: int) -> None:
     """A directory with one module has that module's score, to the hundredth."""
@@ -307,6 +309,7 @@ files = st.lists(
 )
 
 
+@law
 @given(files, st.data())
 def test_a_tree_is_monotone_and_adds_up(scores: list[Score], data: st.DataObject) -> None:
     """With sizes as they are a worse file never lifts the tree; order does not matter; the tree
@@ -357,6 +360,7 @@ def random_modules(draw: st.DrawFn) -> ModuleFacts:
     return module(units, draw(st.lists(random_issues, max_size=30)))
 
 
+@law
 @given(random_modules(), random_issues, st.integers(0, 1000))
 def test_adding_any_finding_never_raises_the_score(
     facts: ModuleFacts, new: Issue, place: int
@@ -368,6 +372,7 @@ def test_adding_any_finding_never_raises_the_score(
     assert value(more) <= value(facts)
 
 
+@law
 @given(random_modules(), st.sampled_from(["a", "b", "A.one"]), st.integers(1, 100))
 def test_a_longer_or_more_complex_function_never_raises_the_score(
     facts: ModuleFacts, function: str, more: int
@@ -385,6 +390,7 @@ def test_a_longer_or_more_complex_function_never_raises_the_score(
     assert value(replace(facts, units=units)) <= value(facts)
 
 
+@law
 @given(random_modules(), st.lists(st.integers(1, 500), max_size=20))
 def test_padding_never_changes_the_score(facts: ModuleFacts, sizes: list[int]) -> None:
     """Clean units of any size, and more statements in the units there are, do not dilute."""
@@ -393,6 +399,7 @@ def test_padding_never_changes_the_score(facts: ModuleFacts, sizes: list[int]) -
     assert value(replace(facts, units=(*longer, *clean))) == value(facts)
 
 
+@law
 @given(random_modules(), st.data())
 def test_order_does_not_matter(facts: ModuleFacts, data: st.DataObject) -> None:
     """The order in which analyzers report, or units stand, changes neither score nor ledger."""
