@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 SLOTS = 2
 """Answers that run at once; more wait. Each has the whole `context_tokens`."""
 
+SLEEP_S = 600
+"""Seconds without a question after which the model's memory is given back: 345 MB become 65, and
+the next answer comes about 0.6 s later."""
+
 READING_S = 4.5
 """How long a prompt of the default budget may take to be read, in seconds."""
 
@@ -192,6 +196,7 @@ class EmbeddedProvider:
             context_tokens=embedded.context_tokens,
             slots=SLOTS,
             linger_ms=embedded.linger_ms,
+            sleep_s=SLEEP_S,
         )
 
     def _is_loaded(self, model: LocalModel) -> bool:

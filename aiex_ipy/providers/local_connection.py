@@ -313,11 +313,13 @@ def _start(spec: ServerSpec, path: Path, lock_path: Path) -> socket.socket:
 
 
 def _environment() -> dict[str, str]:
-    return {
+    kept = {
         name: value
         for name, value in os.environ.items()
         if name in _ENVIRONMENT or name.startswith(_ENVIRONMENT_PREFIXES)
     }
+    # Else a failing ggml attaches a debugger to itself, which writes the stack into the log.
+    return kept | {"GGML_NO_BACKTRACE": "1"}
 
 
 async def _greeting(held: socket.socket) -> bytes:

@@ -33,7 +33,8 @@ _SAMPLE_OUT = 4
 
 class ServerSpec(Struct, frozen=True, kw_only=True):
     """What makes two servers the same one. `context_tokens` is per answer; `slots` is how many
-    answers run at once."""
+    answers run at once. After `sleep_s` without a question the model's memory is given back, and
+    the next question loads it again."""
 
     model_path: str
     model_name: str
@@ -41,6 +42,7 @@ class ServerSpec(Struct, frozen=True, kw_only=True):
     context_tokens: int
     slots: int
     linger_ms: int
+    sleep_s: int
 
 
 class Inheritance(Struct, frozen=True, kw_only=True):
@@ -121,11 +123,13 @@ def _load(inherited: Inheritance) -> tuple[Any, Ready]:
     params.verbosity = 1  # errors only: with 0 a file that cannot be loaded gives no reason
     params.n_parallel = spec.slots
     params.n_ctx = spec.context_tokens * spec.slots  # the server splits it over the slots
-    params.cpuparams.n_threads = spec.threads
-    params.cpuparams_batch.n_threads = spec.threads
+    threads = min(spec.threads, _processors())
+    params.cpuparams.n_threads = threads
+    params.cpuparams_batch.n_threads = threads
     params.cache_ram_mib = 0  # its default keeps old prompts in up to 8 GiB of memory
     params.check_tensors = True  # damaged weights give nonsense, not an error, without it
     params.fit_params = False
+    params.sleep_idle_seconds = spec.sleep_s
     server = xllamacpp.Server(params)
     speed = _measure(server)
     _keep_speed(inherited.speed_path, speed)
@@ -136,6 +140,23 @@ def _load(inherited: Inheritance) -> tuple[Any, Ready]:
         model=spec.model_name,
         speed=speed,
     )
+
+
+def _processors() -> int:
+    """The processors this process may use: threads beyond them only wait for each other.
+
+    Source: Linux kernel documentation, "Control Group v2", `cpu.max`, which containers set.
+    """
+    import contextlib
+    import math
+
+    count = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        count = len(os.sched_getaffinity(0))
+    with contextlib.suppress(OSError, ValueError), open("/sys/fs/cgroup/cpu.max") as file:
+        quota, period = file.read().split()
+        count = min(count, math.ceil(int(quota) / int(period)))
+    return max(1, count)
 
 
 def _measure(server: Any) -> Speed:

@@ -30,7 +30,7 @@ from aiex_ipy.errors import (
     UnknownNameError,
 )
 from aiex_ipy.messages import Chunk, Finish, Message, ModelRequest, Opened, TextDelta
-from aiex_ipy.providers import local_connection
+from aiex_ipy.providers import embedded, local_connection
 from aiex_ipy.providers.embedded import LEAST_BUDGET_TOKENS, EmbeddedProvider
 from aiex_ipy.providers.local_server import Speed
 from aiex_ipy.providers.openai_compatible import OpenAICompatibleProvider
@@ -40,9 +40,9 @@ INSTANCE = ProviderSettings(name="embedded", kind="embedded")
 slow = pytest.mark.slow
 
 
-def settings(**embedded: object) -> Settings:
-    fields: dict[str, object] = {"threads": 1, "context_tokens": 512, "linger_ms": 500}
-    return Settings(llm=LLMSettings(embedded=EmbeddedSettings(**(fields | embedded))))  # type: ignore[arg-type]
+def settings(**changes: object) -> Settings:
+    fields: dict[str, object] = {"threads": 1, "context_tokens": 512}
+    return Settings(llm=LLMSettings(embedded=EmbeddedSettings(**(fields | changes))))  # type: ignore[arg-type]
 
 
 def question(text: str = "Say hello.", *, max_tokens: int = 8, **more: object) -> ModelRequest:
@@ -265,11 +265,43 @@ def test_a_server_killed_while_the_prompt_is_read_is_asked_again(at_home: Path) 
             await asyncio.sleep(0.2)
             os.kill(killed, signal.SIGKILL)
 
-        numbers = " ".join(str(number) for number in range(130))
+        numbers = " ".join(str(number) for number in range(60))
         asked = question(f"Which number comes next? {numbers}")
         chunks, _ = await asyncio.gather(answer(provider, asked), kill())
         assert text_of(chunks)
         assert server_pid(provider) != killed
+
+    use(work)
+
+
+@slow
+@pytest.mark.parametrize("meanwhile", ["nothing", "the file is removed"])
+def test_an_idle_model_gives_its_memory_back_and_wakes(
+    at_home: Path, smollm2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    """A kernel left open over lunch does not hold 345 MB; the next question just takes longer."""
+    monkeypatch.setattr(embedded, "SLEEP_S", 1)
+    own = tmp_path / "Mine.gguf"
+    shutil.copyfile(smollm2, own)
+
+    def resident_mb(pid: int) -> float:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 / 1e6
+
+    async def work(provider: EmbeddedProvider) -> None:
+        asked = question(model=str(own))
+        assert text_of(await answer(provider, asked))
+        pid = server_pid(provider)
+        awake, give_up = resident_mb(pid), time.monotonic() + 20
+        while resident_mb(pid) > awake / 2:
+            assert time.monotonic() < give_up
+            await asyncio.sleep(0.1)
+        if meanwhile == "nothing":
+            assert text_of(await answer(provider, asked))
+            assert server_pid(provider) == pid
+        else:
+            own.unlink()
+            with pytest.raises(UnavailableError, match="cannot be read: No such file"):
+                await answer(provider, asked)
 
     use(work)
 

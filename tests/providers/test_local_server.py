@@ -40,6 +40,7 @@ def spec(at_home: Path, smollm2: Path, tmp_path: Path, monkeypatch: pytest.Monke
             "context_tokens": 256,
             "slots": 1,
             "linger_ms": 1000,
+            "sleep_s": 600,
         }
         return msgspec.convert(fields | changes, ServerSpec)
 
@@ -325,6 +326,50 @@ def test_a_check_that_fails_starts_nothing(spec: Spec) -> None:
     with pytest.raises(StoreError, match="damaged"):
         asyncio.run(connect(spec(context_tokens=301), check=check))
     assert not list(local_connection.runtime_dir().glob("*.sock"))
+
+
+def test_a_read_only_data_directory_is_no_hindrance(
+    spec: Spec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model shared by a whole machine is served; log and speed lie with the sockets then."""
+    monkeypatch.setenv("AIEX_DATA_DIR", "/proc/nowhere")
+    made = spec(context_tokens=303)
+    connection = connected(made)
+    assert local_connection.log_path(made).parent == local_connection.runtime_dir()
+    assert local_connection.last_speed(made) == connection.ready.speed
+    connection.close()
+
+
+def test_more_threads_than_processors_are_not_used(spec: Spec) -> None:
+    """Threads that wait for each other make a small container ten times slower."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", THREADS, msgspec.json.encode(spec(threads=64)).decode()],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    pid, threads_at_two, threads_at_64 = (
+        first_line(process),
+        first_line(process),
+        first_line(process),
+    )
+    end(process)
+    assert gone(pid)
+    assert threads_at_64 == threads_at_two
+
+
+# Counts the threads of two servers on one processor.
+THREADS = """
+import asyncio, os, sys, msgspec
+from aiex_ipy.providers.local_connection import connect
+from aiex_ipy.providers.local_server import ServerSpec
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+many = msgspec.json.decode(sys.argv[1], type=ServerSpec)
+one = msgspec.structs.replace(many, threads=1)
+held = [asyncio.run(connect(spec)) for spec in (one, many)]
+print(held[1].ready.pid)
+for connection in held:
+    print(len(os.listdir(f"/proc/{connection.ready.pid}/task")))
+"""
 
 
 def test_sockets_lie_in_a_private_directory_with_a_short_path(
