@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aiex_ipy.config.settings import Settings
-from aiex_ipy.redaction.masking import LEAST_LENGTH
 
+LEAST_LENGTH = 8  # what is shorter is too likely to be met by chance
 _LEAST_LINE = 16
 
-_SECRET_NAME = re.compile(
-    r"SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|PASSCODE|CREDENTIAL|PRIVATE|APIKEY"
-    r"|KEYS?(?![A-Z])|(?<![A-Z])(?:PASS|PAT|DSN)(?![A-Z])|(?<=_)PWD(?![A-Z])",
-    re.IGNORECASE,
+_TELLING = (
+    r"(?i:SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|PASSCODE|CREDENTIAL|PRIVATE|APIKEY"
+    r"|KEYS?(?![A-Z])|(?<![A-Z])(?:PASS|PAT|DSN)(?![A-Z])|(?<=_)PWD(?![A-Z]))"
 )
 
 # Values that stand where a secret could and that a text may well hold for other reasons: what
@@ -56,7 +55,7 @@ def _candidates(settings: Settings, environ: Mapping[str, str]) -> Iterator[tupl
             yield from _in_url(f"llm.providers.{provider.name}.base_url", provider.base_url)
     for name in sorted(environ):
         value = environ[name]
-        if _SECRET_NAME.search(name):
+        if re.search(_TELLING, name):
             yield name, value
             yield from _in_json(name, value)
         yield from _in_url(name, value)
@@ -86,7 +85,7 @@ def _in_json(name: str, value: str) -> Iterator[tuple[str, str]]:
     except ValueError:
         return
     for key, inner in content.items():
-        if isinstance(inner, str) and _SECRET_NAME.search(key):
+        if isinstance(inner, str) and re.search(_TELLING, key):
             yield name, inner
 
 

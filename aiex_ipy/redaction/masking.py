@@ -10,9 +10,7 @@ from msgspec.structs import replace
 
 from aiex_ipy.config.settings import Settings
 from aiex_ipy.messages import Message
-
-# What is shorter is too likely to be met by chance.
-LEAST_LENGTH = 8
+from aiex_ipy.redaction.known import LEAST_LENGTH, secrets
 
 
 class Redactor:
@@ -37,8 +35,6 @@ class Redactor:
         """Return the redactor for the configured keys and the secrets of the environment."""
 
         def names() -> Mapping[str, str]:
-            from aiex_ipy.redaction.known import secrets
-
             return secrets(settings, os.environ if environ is None else environ)
 
         return cls(names)

@@ -55,9 +55,13 @@ class Router:
         plan = await self._plan(choice)
         if not plan:
             raise _no_provider(choice, self._settings)
+        from aiex_ipy.telemetry.logs import logger
+
+        log = logger(self._settings.log)
         failed: list[AiexError] = []
         for provider, target in plan:
             request = build(target)
+            log.debug("asking %s, at most %d tokens", target.provider, request.max_tokens)
             opened: Opened | None = None
             begun = False
             try:
@@ -69,10 +73,12 @@ class Router:
                                 continue
                             begun = True
                             if opened is not None:
+                                log.info("%s answers with %s", opened.provider, opened.model)
                                 yield _with_note(opened, target, failed)
                         yield chunk
                 return
             except AiexError as error:
+                log.info("%s failed: %s", target.provider, error.code)
                 if begun or isinstance(error, InvalidAnswerError):
                     raise  # a malformed answer is the caller's to have mended
                 failed.append(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable
 from contextlib import aclosing
@@ -34,7 +35,7 @@ PROOFS: dict[str, Proof] = {}
 ELSEWHERE: dict[str, str] = {}
 
 # Keys whose feature is on its way; empty when a version is released.
-WAITING = ["display.updates_per_second", "display.widgets", "log"]
+WAITING = ["display.updates_per_second", "display.widgets"]
 
 
 def proves(*proved: str) -> Callable[[Proof], Proof]:
@@ -108,6 +109,25 @@ def say(settings: Settings, provider: str) -> str:
         return said
 
     return asyncio.run(ask())
+
+
+@proves("log")
+def log(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    import contextlib
+    import io
+
+    from aiex_ipy.telemetry import logs
+
+    logger = logging.getLogger(logs.NAME)
+    patch.setattr(logger, "parent", None)  # pytest listens at the root
+    toml = "[llm.providers.scripted]\nanswers = ['secret words']\n"
+    for level, lines in (("debug", 2), ("info", 1), ("warning", 0)):
+        seen = io.StringIO()
+        with contextlib.redirect_stderr(seen):
+            say(setter(f"log = '{level}'\n{toml}"), "scripted")
+        logger.handlers.clear()
+        assert len(seen.getvalue().splitlines()) == lines
+        assert "words" not in seen.getvalue()
 
 
 OPENAI = "[llm.providers.openai]\n"

@@ -1,0 +1,1 @@
+"""What aiex tells of its own work."""
