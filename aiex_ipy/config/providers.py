@@ -9,8 +9,8 @@ from typing import Any
 from msgspec import Struct
 
 from aiex_ipy.config.keys import BY_KEY, PROVIDER_PREFIX, PROVIDERS
-from aiex_ipy.config.settings import ProviderSettings, Secret
-from aiex_ipy.config.values import Place, typed
+from aiex_ipy.config.settings import ProviderSettings
+from aiex_ipy.config.values import Place, shown, typed, without_password
 from aiex_ipy.errors import ConfigError, near_miss
 
 
@@ -237,27 +237,24 @@ def _find_key(
 
 
 def _refuse_stranger(name: str, table: Mapping[str, Entry]) -> None:
-    """Refuse an address from a project's file for a key that is not the project's.
+    """Refuse an address from a project's file that is not on this machine.
 
-    A cloned project would otherwise only have to name its own server to be sent the key.
+    A cloned project would otherwise only have to name its own server to be sent what is asked,
+    and the user's key with it.
     """
-    if "api_key" not in table or "base_url" not in table:
+    if "base_url" not in table:
         return
     url, place = table["base_url"]
-    key, key_place = table["api_key"]
-    if place.trusted or not key_place.trusted or not isinstance(key, Secret):
+    if place.trusted or _is_loopback(url):
         return
-    if _is_loopback(url):
-        return
-    source = key_place.source
     raise ConfigError(
-        f"{place.key(f'{PROVIDERS}.{name}.base_url')} is {url!r}, and the key of {source!r} "
-        "would be sent there.",
+        f"{place.key(f'{PROVIDERS}.{name}.base_url')} is {shown(url)}, and a project cannot say "
+        "where your questions and keys are sent.",
         code="untrusted",
-        hint="Set the address in your own file with "
-        f"`aiex config set {PROVIDERS}.{name}.base_url {url}`.",
+        hint="If it is right, set it in your own file with "
+        f"`aiex config set {PROVIDERS}.{name}.base_url {without_password(url)}`.",
         key=f"{PROVIDERS}.{name}.base_url",
-        value=url,
+        value=without_password(url),
         file=place.file,
     )
 

@@ -75,8 +75,8 @@ _SECTIONS = (
 _PROVIDERS = """\
 Each table `[llm.providers.NAME]` is one instance. The kinds are {kinds}, and those of installed
 plugins; each but `openai_compatible`, which needs a `base_url`, has an instance of its own name
-without any table. A project's file cannot name an address, other than one on this machine, that a
-key of yours would be sent to.
+without any table. A project's file may name an address on this machine only: what you ask is sent
+where you say, and not where a cloned project does.
 """
 
 
