@@ -152,7 +152,7 @@ def read(path: str) -> dict[str, Any]:
     table = document.get("tool", {}).get("aiex", {})
     if not isinstance(table, dict):
         raise ConfigError(
-            f"'tool.aiex' in {path!r} is {table!r}, must be a table.",
+            f"'tool.aiex' in {path!r} is {table!r}, but must be a table.",
             code="bad_value",
             hint="Write [tool.aiex] on a line of its own.",
             file=path,

@@ -104,7 +104,7 @@ def test_somebody_elses_broken_pyproject_is_passed_over(
         "Correct the TOML there."
     )
     file.write_text("[tool]\naiex = 3\n")
-    assert refused().startswith("bad_value: 'tool.aiex' in 'project/pyproject.toml' is 3, must")
+    assert refused().startswith("bad_value: 'tool.aiex' in 'project/pyproject.toml' is 3, but must")
 
 
 @pytest.mark.parametrize(
