@@ -67,7 +67,7 @@ async def _first(chunks: AsyncGenerator[Chunk, None], within_s: float | None, pe
         if not deadline.expired():
             raise
         raise UnavailableError(
-            f"{peer.label} at {peer.address!r} gave no first word within {within_s:g} s.",
+            f"{peer.place} gave no first word within {within_s:g} s.",
             code="timeout",
             hint="Raise AIEX_LLM_TIMEOUT (ms), or name another provider.",
             **peer.details(),
@@ -102,7 +102,7 @@ def _ending(
 
 def _nothing_came(peer: Peer) -> UnavailableError:
     return UnavailableError(
-        f"{peer.label} at {peer.address!r} ended the answer before it began.",
+        f"{peer.place} ended the answer before it began.",
         code="cut",
         hint="Try again.",
         **peer.details(),

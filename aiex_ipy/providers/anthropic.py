@@ -23,7 +23,7 @@ from aiex_ipy.messages import (
     Usage,
 )
 from aiex_ipy.providers.faults import HttpFault
-from aiex_ipy.providers.framing import Events
+from aiex_ipy.providers.framing import Events, decoded
 from aiex_ipy.providers.schema import in_words, strict_schema
 from aiex_ipy.providers.vendor_sdk import VendorProvider
 
@@ -42,6 +42,9 @@ class AnthropicProvider(VendorProvider):
     async def endpoint(self) -> tuple[str, str]:
         url, key = await super().endpoint()
         return url.removesuffix("/v1"), key
+
+    def headers(self, key: str) -> dict[str, str]:
+        return {"x-api-key": key, "anthropic-version": "2023-06-01"}
 
     async def models(self) -> Sequence[ModelInfo]:
         listed = await self.ask("/v1/models?limit=1000")
@@ -102,11 +105,8 @@ class MessagesDecoder:
     def whole(self, body: bytes) -> list[Chunk]:
         """Take the body of an answer that was not streamed."""
         chunks: list[Chunk] = []
-        try:
-            message = msgspec.json.decode(body, type=_Message)
-        except msgspec.DecodeError:
-            return chunks
-        if not message.content and not message.stop_reason:
+        message = decoded(body, _messages)
+        if message is None or not (message.content or message.stop_reason):
             return chunks
         self.heard = True
         self._take_message(message)
@@ -134,14 +134,10 @@ class MessagesDecoder:
         )
 
     def _read(self, data: bytes) -> _Event | None:
-        try:
-            event = _decode(data)
-        except msgspec.DecodeError:
-            try:  # invalid UTF-8 in one event costs its bad bytes, not the stream
-                event = _decode(data.decode("utf-8", "replace"))
-            except (msgspec.DecodeError, RecursionError):
-                self.skipped += 1
-                return None
+        event = decoded(data, _events)
+        if event is None:
+            self.skipped += 1
+            return None
         if event.error is not None:
             raise HttpFault(200, {}, {"error": event.error})
         return event
@@ -305,7 +301,8 @@ class _Event(Struct):
     error: Any = None
 
 
-_decode = msgspec.json.Decoder(_Event).decode
+_events = msgspec.json.Decoder(_Event)
+_messages = msgspec.json.Decoder(_Message)
 
 _REASONS: dict[str, FinishReason] = {
     "end_turn": "stop",

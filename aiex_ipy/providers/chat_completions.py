@@ -21,7 +21,7 @@ from aiex_ipy.messages import (
     Usage,
 )
 from aiex_ipy.providers.faults import HttpFault
-from aiex_ipy.providers.framing import Events
+from aiex_ipy.providers.framing import Events, decoded
 from aiex_ipy.providers.schema import strict_schema
 
 
@@ -60,7 +60,7 @@ class _Event(Struct):
     error: Any = None
 
 
-_decode = msgspec.json.Decoder(_Event).decode
+_events = msgspec.json.Decoder(_Event)
 
 _REASONS: dict[str, FinishReason] = {
     "stop": "stop",
@@ -153,14 +153,10 @@ class ChatDecoder:
                 self.finished = True
 
     def _read(self, data: bytes) -> _Event | None:
-        try:
-            event = _decode(data)
-        except msgspec.DecodeError:
-            try:  # invalid UTF-8 in one event costs its bad bytes, not the stream
-                event = _decode(data.decode("utf-8", "replace"))
-            except (msgspec.DecodeError, RecursionError):
-                self.skipped += 1
-                return None
+        event = decoded(data, _events)
+        if event is None:
+            self.skipped += 1
+            return None
         if event.error is not None:
             raise HttpFault(200, {}, {"error": event.error})
         if event.usage is not None:

@@ -53,6 +53,16 @@ class Peer(Struct, kw_only=True):
         port = parts.port or (443 if parts.scheme == "https" else 80)
         return f"{parts.hostname}:{port}"
 
+    @property
+    def subject(self) -> str:
+        """The label as the first word of a sentence."""
+        return self.label[:1].upper() + self.label[1:]
+
+    @property
+    def place(self) -> str:
+        """Label and address at the beginning of a sentence."""
+        return f"{self.subject} at {self.address!r}"
+
     def details(self) -> dict[str, Any]:
         """Return what every error carries."""
         return {"provider": self.provider, "model": self.model}
@@ -66,6 +76,7 @@ _MALFORMED = {
     "SSEError",
     "StreamError",
     "TooManyRedirects",
+    "UnicodeDecodeError",
     "UnsupportedProtocol",
 }
 
@@ -118,22 +129,21 @@ def _foreign(error: Exception, peer: Peer) -> ProviderError:
     names = {cls.__name__ for link in _chain(error) for cls in type(link).__mro__}
     if names & {"TimeoutException", "TimeoutError", "APITimeoutError"}:
         return UnavailableError(
-            f"{peer.label} at {peer.address!r} did not answer in time.",
+            f"{peer.place} did not answer in time.",
             code="timeout",
             hint="Raise AIEX_LLM_TIMEOUT or try again.",
             **peer.details(),
         )
     if names & _MALFORMED:
         return ProtocolError(
-            f"{peer.label} at {peer.address!r} answered in no form we know"
-            f" ({type(error).__name__}).",
+            f"{peer.place} answered in no form we know ({type(error).__name__}).",
             hint=f"Check that the base URL {peer.base_url!r} is right.",
             **peer.details(),
         )
     if names & {"RequestError", "APIConnectionError", "OSError"}:
         return _unreachable(error, peer)
     return ProviderError(
-        f"{peer.label} failed: {_words(str(error), peer) or type(error).__name__}.",
+        f"{peer.subject} failed: {_words(str(error), peer) or type(error).__name__}.",
         hint=peer.remedy,
         **peer.details(),
     )
@@ -192,7 +202,7 @@ def from_status(status: int, headers: Mapping[str, str], body: object, peer: Pee
     kinds = {fault["type"], fault["code"], fault["cause"]}
     said = _words(fault["message"], peer)
     told = f" It says: {said!r}." if said else ""
-    at = f"{peer.label} at {peer.address!r}"
+    at = peer.place
     details: dict[str, Any] = {**peer.details(), "status": status}
     if kinds & _OUT_OF_MONEY or status == 402:
         return QuotaError(
@@ -229,7 +239,7 @@ def from_status(status: int, headers: Mapping[str, str], body: object, peer: Pee
         wait = retry_after_s(headers)
         asks = f" and asks to wait {wait:g} s" if wait is not None else ""
         return RateLimitError(
-            f"{peer.label} limits the rate of requests{asks}.",
+            f"{peer.subject} limits the rate of requests{asks}.",
             hint="Wait and ask again, or set AIEX_FALLBACK_PROVIDER.",
             retry_after_s=wait,
             **details,
@@ -288,8 +298,7 @@ def from_status(status: int, headers: Mapping[str, str], body: object, peer: Pee
 def wrong_content(content_type: str, peer: Peer) -> ProtocolError:
     """Return the error for a 200 whose body is no answer, such as a login page."""
     return ProtocolError(
-        f"{peer.label} at {peer.address!r} answered with {content_type or 'nothing'!r}"
-        " instead of an answer.",
+        f"{peer.place} answered with {content_type or 'nothing'!r} instead of an answer.",
         code="wrong_content",
         hint=f"Check that the base URL {peer.base_url!r} is an API and not a web page.",
         **peer.details(),

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+import msgspec
+
 from aiex_ipy.errors import ProtocolError
+
+T = TypeVar("T")
 
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 """The most one event may hold; a larger one is a fault, not an answer."""
+
+
+def decoded(data: bytes, decoder: msgspec.json.Decoder[T]) -> T | None:
+    """Return the JSON of one event, or None when it is in no form we know.
+
+    Invalid UTF-8 costs the event its bad bytes only.
+    """
+    try:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return decoder.decode(data.decode("utf-8", "replace"))
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
 class Lines:

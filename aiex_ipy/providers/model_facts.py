@@ -45,7 +45,7 @@ def check_not_retired(
         if model in row.models and (row.on is None or row.on <= (today or _today())):
             when = f" on {row.on.isoformat()}" if row.on else ""
             raise ProviderError(
-                f"{peer.label} has shut down model {model!r}{when}.",
+                f"{peer.subject} has shut down model {model!r}{when}.",
                 code="model_retired",
                 hint=f"Set the model of provider {peer.provider!r} to {row.use!r}.",
                 provider=peer.provider,

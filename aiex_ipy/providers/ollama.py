@@ -25,7 +25,7 @@ from aiex_ipy.messages import (
     Usage,
 )
 from aiex_ipy.providers.faults import HttpFault, Peer
-from aiex_ipy.providers.framing import Lines
+from aiex_ipy.providers.framing import Lines, decoded
 from aiex_ipy.providers.schema import strict_schema
 from aiex_ipy.providers.wire import WireProvider, http_url
 
@@ -203,14 +203,10 @@ class OllamaDecoder:
     def _read(self, data: bytes) -> _Line | None:
         if not data.strip():
             return None
-        try:
-            line = _decode(data)
-        except msgspec.DecodeError:
-            try:  # invalid UTF-8 in one line costs its bad bytes, not the stream
-                line = _decode(data.decode("utf-8", "replace"))
-            except (msgspec.DecodeError, RecursionError):
-                self.skipped += 1
-                return None
+        line = decoded(data, _lines)
+        if line is None:
+            self.skipped += 1
+            return None
         if line.error:
             raise HttpFault(200, {}, {"error": line.error})
         return line
@@ -329,4 +325,4 @@ class _Shown(Struct):
     capabilities: list[str] | None = None
 
 
-_decode = msgspec.json.Decoder(_Line).decode
+_lines = msgspec.json.Decoder(_Line)

@@ -70,12 +70,12 @@ class VendorProvider(WireProvider):
     ) -> httpx2.Response:
         import httpx2
 
+        if body is None:  # a listing is not worth the SDK's import, a second or more
+            return await super().send(url, key, path, None)
         if self._sdk is None:
             await self._make_sdk(url, key)
         # With `cast_to` a response, the SDK hands it over unread when streaming, else read.
-        if body is None:
-            response = await self._sdk.get(path, cast_to=httpx2.Response)
-        elif stream:
+        if stream:
             response = await self._sdk.post(
                 path,
                 cast_to=httpx2.Response,

@@ -260,7 +260,7 @@ def test_each_foreign_exception_becomes_ours(foreign):
         (socket.gaierror(-2, "unknown"), "dns"),
         (ssl.SSLCertVerificationError(1, "certificate verify failed"), "tls"),
         (TimeoutError(), "timeout"),
-        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"), "provider"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"), "protocol"),
         (json.JSONDecodeError("bad", "x", 0), "protocol"),
         (KeyError("choices"), "provider"),
     ],
