@@ -52,6 +52,7 @@ def gather(
             findings[source.label] = ruff.lint(name, source.text)
     batch = _batch([source for source in linted if findings.get(source.label) is None])
     modules = [_read(source) if source.is_python else None for source in sources]
+    _look_together(sources, modules)
     findings |= batch.findings()
     again = {s.label: s.text for s in linted if s.on_disk and lint.unreadable(findings[s.label])}
     if again:
@@ -137,6 +138,18 @@ def _read(source: _Source) -> _Module:
             module.issues += rules.check(parsed)
         parsed.release()
     return module
+
+
+def _look_together(sources: Sequence[_Source], modules: Sequence[_Module | None]) -> None:
+    """Add the issues that several files tell only together."""
+    whole = {
+        module.parsed.path: module
+        for source, module in zip(sources, modules, strict=True)
+        if module is not None and source.on_disk
+    }
+    if len(whole) > 1:
+        for path, issues in rules.check_project(m.parsed for m in whole.values()).items():
+            whole[path].issues += issues
 
 
 def _cell_error(subject: Subject, cells: Cells) -> Issue | None:

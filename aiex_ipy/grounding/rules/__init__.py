@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from aiex_ipy.grounding.facts import Issue
 from aiex_ipy.grounding.python import ParsedModule
 from aiex_ipy.grounding.rules import (  # noqa: F401  # importing a family registers its rules
+    classes,
     growing,
     outside,
     recursing,
@@ -16,50 +17,79 @@ from aiex_ipy.grounding.rules import (  # noqa: F401  # importing a family regis
     shrinking,
     waiting,
 )
-from aiex_ipy.grounding.rules.catalogue import RULES
-from aiex_ipy.grounding.rules.walk import Finding, Walk
+from aiex_ipy.grounding.rules.architecture import ARCHITECTURE
+from aiex_ipy.grounding.rules.catalogue import RULES, Rule
+from aiex_ipy.grounding.rules.graph import Graph, of_tests
+from aiex_ipy.grounding.rules.walk import Walk
 
-__all__ = ["RULES", "check"]
+__all__ = ["RULES", "check", "check_project"]
+
+_NOT_IN_TESTS = frozenset({"AX205", "AX210"})
+"""A test class is long by nature, and tests replace parts of other modules on purpose."""
 
 
 def check(parsed: ParsedModule) -> list[Issue]:
-    """Return the performance issues of a module in source order; none where it does not parse.
+    """Return what one module alone tells, in source order; nothing where it does not parse.
 
     Lines are those of `parsed.text`. One walk over the tree serves all rules.
     """
     if parsed.tree is None:
         return []
-    issues = [_issue(parsed, finding) for finding in Walk(parsed.tree).run()]
+    left_out = _NOT_IN_TESTS if of_tests(parsed.path.split("/")) else frozenset()
+    issues = [
+        _issue(parsed, RULES[finding.rule], finding.message, *_span(parsed, finding.node))
+        for finding in Walk(parsed.tree).run()
+        if finding.rule not in left_out
+    ]
     return sorted(issues, key=lambda issue: (issue.line, issue.column, issue.rule))
 
 
-def _issue(parsed: ParsedModule, finding: Finding) -> Issue:
-    rule, node = RULES[finding.rule], finding.node
-    last = max(_header_end(node), node.lineno)
-    before = parsed.lines[node.lineno - 1].encode()[: node.col_offset]
+def check_project(modules: Iterable[ParsedModule]) -> dict[str, list[Issue]]:
+    """Return what the modules tell together, by path: rules over their imports of each other.
+
+    Modules need their imports only; their trees may have been released.
+    """
+    graph = Graph(modules)
+    found: dict[str, list[Issue]] = {}
+    for rule in ARCHITECTURE:
+        for trouble in rule(graph):
+            parsed, line = trouble.module.parsed, trouble.line
+            issue = _issue(parsed, RULES[trouble.rule], trouble.message, line, line, 1)
+            found.setdefault(parsed.path, []).append(issue)
+    return found
+
+
+def _issue(
+    parsed: ParsedModule, rule: Rule, message: str, line: int, last: int, column: int
+) -> Issue:
     return Issue(
         severity=rule.severity,
         category=rule.category,
         rule=rule.code,
         path=parsed.path,
-        line=node.lineno,
+        line=line,
         end_line=last,
-        column=len(before.decode(errors="replace")) + 1,
-        message=finding.message[:1].upper() + finding.message[1:],
-        evidence="\n".join(_evidence(parsed, node.lineno, last)),
-        symbol=parsed.symbol_at(node.lineno),
+        column=column,
+        message=message[:1].upper() + message[1:],
+        evidence="\n".join(_evidence(parsed, line, last)),
+        symbol=parsed.symbol_at(line),
         fix=rule.remedy,
         source="aiex",
     )
 
 
-def _header_end(node: ast.stmt | ast.expr) -> int:
-    """The last line of an expression, a simple statement, or the header of a compound one."""
+def _span(parsed: ParsedModule, node: ast.stmt | ast.expr) -> tuple[int, int, int]:
+    """First line, last line and column of a node; of a compound statement those of its header."""
+    line = node.lineno
+    last = node.end_lineno or line
     if isinstance(node, (ast.For, ast.AsyncFor)):
-        return node.iter.end_lineno or node.lineno
-    if isinstance(node, (ast.With, ast.AsyncWith)):
-        return node.items[-1].context_expr.end_lineno or node.lineno
-    return node.end_lineno or node.lineno
+        last = node.iter.end_lineno or line
+    elif isinstance(node, (ast.With, ast.AsyncWith)):
+        last = node.items[-1].context_expr.end_lineno or line
+    elif isinstance(node, ast.ClassDef):
+        last = line
+    before = parsed.lines[line - 1].encode()[: node.col_offset]
+    return line, last, len(before.decode(errors="replace")) + 1
 
 
 def _evidence(parsed: ParsedModule, first: int, last: int) -> Iterator[str]:

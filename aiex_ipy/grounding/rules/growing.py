@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from aiex_ipy.grounding.rules.names import bindings, container, kind_of, repeated, root_of
-from aiex_ipy.grounding.rules.walk import Finding, Loop, Scope, Site, Walk, on, on_call
+from aiex_ipy.grounding.rules.scopes import Finding, Loop, Scope
+from aiex_ipy.grounding.rules.walk import Site, Walk, on, on_call
 
 # Command lines are short: shifting them costs nothing.
 _ARGUMENTS = frozenset({"arg", "args", "argv", "rargs", "largs", "arguments", "options"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Literal
 
-from aiex_ipy.grounding.rules.walk import Binding, Loop, Scope
+from aiex_ipy.grounding.rules.scopes import Binding, Loop, Scope
 
 Kind = Literal["list", "str", "bytes", "tuple", "dict", "set", ""]
 

@@ -7,16 +7,8 @@ import re
 from collections.abc import Iterator
 
 from aiex_ipy.grounding.rules.names import bindings, bounded, names_in, varies
-from aiex_ipy.grounding.rules.walk import (
-    COMPREHENSIONS,
-    Finding,
-    Loop,
-    Scope,
-    Site,
-    Walk,
-    on,
-    on_call,
-)
+from aiex_ipy.grounding.rules.scopes import Finding, Loop, Scope
+from aiex_ipy.grounding.rules.walk import COMPREHENSIONS, Site, Walk, on, on_call
 
 _ENTRY_CHECKS = frozenset(
     {"os.path.isdir", "os.path.isfile", "os.path.islink", "os.path.getsize", "os.path.getmtime"}

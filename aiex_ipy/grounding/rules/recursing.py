@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from aiex_ipy.grounding.rules.walk import Finding, Walk, at_end
+from aiex_ipy.grounding.rules.scopes import Finding
+from aiex_ipy.grounding.rules.walk import Walk, at_end
 
 
 @at_end

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from aiex_ipy.grounding.rules.names import bounded, steady, varies
-from aiex_ipy.grounding.rules.walk import Finding, Site, Walk, on, on_call
+from aiex_ipy.grounding.rules.scopes import Finding
+from aiex_ipy.grounding.rules.walk import Site, Walk, on, on_call
 
 _REDUCERS = ("max", "min", "sum")
 _COPIERS = frozenset({"sorted", "set", "frozenset", "list", "tuple", "dict"})

@@ -16,7 +16,8 @@ from aiex_ipy.grounding.rules.names import (
     steady,
     varies,
 )
-from aiex_ipy.grounding.rules.walk import COMPREHENSIONS, Finding, Site, Walk, on, on_call
+from aiex_ipy.grounding.rules.scopes import Finding
+from aiex_ipy.grounding.rules.walk import COMPREHENSIONS, Site, Walk, on, on_call
 
 _MEMBERSHIP = (ast.In, ast.NotIn)
 _COPIERS = ("list", "tuple", "sorted")

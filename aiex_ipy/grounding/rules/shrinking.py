@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from aiex_ipy.grounding.rules.growing import of_command_line
 from aiex_ipy.grounding.rules.names import bounded, container, names_in, root_of
-from aiex_ipy.grounding.rules.walk import Finding, Scope, Site, Walk, on, on_call
+from aiex_ipy.grounding.rules.scopes import Finding, Scope
+from aiex_ipy.grounding.rules.walk import Site, Walk, on, on_call
 
 
 @on(ast.Assign, looping=True)

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from aiex_ipy.grounding.rules.names import bounded, names_in, root_of
-from aiex_ipy.grounding.rules.walk import Finding, Scope, Site, Walk, at_end, on, on_call
+from aiex_ipy.grounding.rules.scopes import Finding, Scope
+from aiex_ipy.grounding.rules.walk import Site, Walk, at_end, on, on_call
 
 _BLOCKING = frozenset(
     {

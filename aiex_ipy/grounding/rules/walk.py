@@ -10,103 +10,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any
+
+from aiex_ipy.grounding.rules.scopes import Binding, Finding, Loop, Scope
 
 Node = ast.AST
 Probe = Callable[["Walk", Any], None]
-Judge = Callable[["Walk", "Site"], Iterable["Finding"]]
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+Judge = Callable[["Walk", "Site"], Iterable[Finding]]
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-
-
-class Loop:
-    """A loop statement or comprehension. `targets` are the names a comprehension binds itself;
-    the names a loop statement binds stand in its scope's bindings."""
-
-    __slots__ = ("kind", "node", "outer", "targets")
-
-    def __init__(
-        self, node: Any, kind: Literal["for", "while", "comprehension"], outer: Loop | None
-    ) -> None:
-        self.node = node
-        self.kind = kind
-        self.outer = outer
-        self.targets: set[str] = set()
-
-    def chain(self) -> Iterator[Loop]:
-        """This loop and the loops around it, innermost first."""
-        loop: Loop | None = self
-        while loop is not None:
-            yield loop
-            loop = loop.outer
-
-    def inside(self, other: Loop) -> bool:
-        return any(loop is other for loop in self.chain())
-
-
-class Binding:
-    """One way a name gets its value in a scope. `value` is None where no expression says it
-    (a loop variable, a parameter); `part` marks a name unpacked from `value`, `grown` marks
-    `name += value`."""
-
-    __slots__ = ("annotation", "grown", "loop", "part", "value")
-
-    def __init__(
-        self,
-        value: ast.expr | None,
-        loop: Loop | None,
-        *,
-        grown: bool = False,
-        part: bool = False,
-        annotation: ast.expr | None = None,
-    ) -> None:
-        self.value = value
-        self.part = part
-        self.loop = loop
-        self.grown = grown
-        self.annotation = annotation
-
-
-class Scope:
-    """A module, class, function or lambda with what happens to names in it."""
-
-    __slots__ = (
-        "asynchronous",
-        "bindings",
-        "calls",
-        "edits",
-        "foreign",
-        "node",
-        "outer",
-        "qualname",
-        "recursions",
-        "touched",
-    )
-
-    def __init__(self, node: Any, qualname: str, outer: Scope | None) -> None:
-        self.node = node
-        self.qualname = qualname
-        self.outer = outer
-        self.asynchronous = type(node) is ast.AsyncFunctionDef
-        self.bindings: dict[str, list[Binding]] = {}
-        self.foreign: set[str] = set()
-        self.calls: list[tuple[ast.Call, Loop | None]] = []
-        self.edits: list[tuple[ast.expr, Loop | None]] = []
-        self.recursions: list[ast.Call] = []
-        self.touched: dict[str, list[tuple[Loop | None, str]]] | None = None
-
-    @property
-    def name(self) -> str:
-        return self.qualname.rpartition(".")[2]
-
-    def function(self) -> Scope | None:
-        """The nearest function this scope is or stands in, lambdas aside."""
-        scope: Scope | None = self
-        while scope is not None and not isinstance(
-            scope.node, (ast.FunctionDef, ast.AsyncFunctionDef)
-        ):
-            scope = scope.outer
-        return scope
 
 
 class Site:
@@ -119,22 +30,6 @@ class Site:
         self.node = node
         self.loop = loop
         self.scope = scope
-
-
-class Finding:
-    """A rule that fired: where, and the sentence to say. A rule speaks once of a `subject` (a
-    name, mostly) in a scope; without a subject, of every place."""
-
-    __slots__ = ("message", "node", "rule", "scope", "subject")
-
-    def __init__(
-        self, rule: str, node: Any, scope: Scope, message: str, *, subject: str = ""
-    ) -> None:
-        self.rule = rule
-        self.node = node
-        self.scope = scope
-        self.message = message
-        self.subject = subject
 
 
 _PROBES: dict[type[Node], tuple[Probe, ...]] = {}
@@ -215,6 +110,7 @@ class Walk:
         self.scopes: list[Scope] = [self.module]
         self.sites: list[Site] = []
         self.imports: dict[str, str] = {}
+        self.modules: set[str] = set()
         self.blocking: dict[Scope, str] = {}
 
     def run(self) -> Iterator[Finding]:
@@ -485,6 +381,7 @@ class Walk:
             head = alias.name.partition(".")[0]
             name, target = (alias.asname, alias.name) if alias.asname else (head, head)
             self.imports.setdefault(name, target)
+            self.modules.add(alias.name)
             self._bind_name(name, Binding(None, self.loop))
         return True
 
