@@ -31,7 +31,8 @@ from aiex_ipy.operations.base import (
     Update,
 )
 from aiex_ipy.operations.view import View
-from aiex_ipy.prompts.fit import fit
+from aiex_ipy.prompts.fit import Prompt, fit
+from aiex_ipy.redaction import Redactor
 from aiex_ipy.routing.choice import Choice, Models, Target
 
 Res = TypeVar("Res")
@@ -126,11 +127,30 @@ async def _rounds(
             return
 
 
+def _masked(prompt: Prompt, redactor: Redactor) -> Prompt:
+    """The prompt with the secrets in it masked."""
+    sections = tuple(
+        msgspec.structs.replace(
+            section, title=redactor.text(section.title), text=redactor.text(section.text)
+        )
+        for section in prompt.sections
+    )
+    return msgspec.structs.replace(
+        prompt,
+        question=redactor.text(prompt.question),
+        sections=sections,
+        history=redactor.messages(prompt.history),
+    )
+
+
 async def _answer(
     ask: Ask, view: View, models: Models, choice: Choice
 ) -> AsyncGenerator[Update | Answer, None]:
+    # Before the cut to a budget, which could leave a half of a secret, and after it.
+    prompt = _masked(ask.prompt, view.redactor)
+
     def build(target: Target) -> ModelRequest:
-        messages = fit(ask.prompt, target.prompt_budget_tokens)
+        messages = fit(prompt, target.prompt_budget_tokens)
         return ModelRequest(
             messages=view.redactor.messages(messages),
             model=target.model,
