@@ -127,6 +127,13 @@ def test_the_imports_of_a_package_front_page_are_no_issue(tmp_path: Path) -> Non
     assert [rules(found) for found in gather(subjects)] == [[], ["F401"]]
 
 
+def test_a_front_page_may_name_its_submodules(tmp_path: Path) -> None:
+    """`from package import *` imports the submodules in `__all__`; no other module has any."""
+    text = "__all__ = ['parser', 'writer']\n"
+    subjects = [on_disk(tmp_path, name, text) for name in ("q/__init__.py", "q/b.py")]
+    assert [rules(found) for found in gather(subjects)] == [[], ["F822", "F822"]]
+
+
 def test_files_that_ruff_cannot_decode_are_read_as_the_workspace_decoded_them(
     tmp_path: Path,
 ) -> None:
