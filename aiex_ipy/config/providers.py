@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from aiex_ipy.config.keys import BY_KEY, PROVIDER_PREFIX, PROVIDERS
 from aiex_ipy.config.settings import ProviderSettings
-from aiex_ipy.config.values import Place, shown, typed, without_password
+from aiex_ipy.config.values import Place, shown, typed
 from aiex_ipy.errors import ConfigError, near_miss
 
 
@@ -252,9 +252,9 @@ def _refuse_stranger(name: str, table: Mapping[str, Entry]) -> None:
         "where your questions and keys are sent.",
         code="untrusted",
         hint="If it is right, set it in your own file with "
-        f"`aiex config set {PROVIDERS}.{name}.base_url {without_password(url)}`.",
+        f"`aiex config set {PROVIDERS}.{name}.base_url {url}`.",
         key=f"{PROVIDERS}.{name}.base_url",
-        value=without_password(url),
+        value=url,
         file=place.file,
     )
 

@@ -199,13 +199,19 @@ def _url(doc: KeyDoc, key: str, value: str, place: Place) -> str:
 
     url = value if "://" in value else f"http://{value}"
     hint = "Give an address like 'http://localhost:11434'."
+    named = False
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname)
-        good = good and parts.port != 0 and not re.search(r"\s", url)
+        named = parts.username is not None
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        good = good and not (parts.query or parts.fragment or re.search(r"\s", url))
     except ValueError:
         good = False
-    if not good or parts.query or parts.fragment:
+    if named:
+        # An address is shown in many places, a password in none.
+        hint = "Give what the server asks for as api_key."
+        raise bad_value(doc, key, value, place, "an address without name and password", hint)
+    if not good:
         raise bad_value(doc, key, value, place, "an http or https address", hint)
     return url.rstrip("/")
 

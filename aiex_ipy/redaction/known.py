@@ -51,8 +51,6 @@ def _candidates(settings: Settings, environ: Mapping[str, str]) -> Iterator[tupl
         if provider.api_key:
             label = provider.api_key_env or f"llm.providers.{provider.name}.api_key"
             yield label, provider.api_key.reveal()
-        if provider.base_url:
-            yield from _in_url(f"llm.providers.{provider.name}.base_url", provider.base_url)
     for name in sorted(environ):
         value = environ[name]
         if re.search(_TELLING, name):

@@ -127,11 +127,17 @@ def test_an_address_that_is_none_is_told(
     )
 
 
-def test_a_password_in_an_address_is_not_shown(place: Place, refused: Callable[..., str]) -> None:
-    """An error about an address hides what stands before its `@`."""
-    told = refused(variables={"AIEX_OLLAMA_HOST": "ftp://me:hunter2@h"})
+@pytest.mark.parametrize("url", ["http://me:hunter2@h", "https://hunter2@h", "ftp://a:hunter2@h"])
+def test_an_address_with_a_password_is_refused_without_showing_it(
+    place: Place, refused: Callable[..., str], url: str
+) -> None:
+    """Addresses are shown in lists, errors and logs; what is secret is an api_key."""
+    told = refused(variables={"AIEX_OLLAMA_HOST": url})
+    assert told.endswith(
+        "***@h', but must be an address without name and password. Give what the server asks for "
+        "as api_key."
+    )
     assert "hunter2" not in told
-    assert "***@h" in told
 
 
 def test_the_vendors_variables_are_honoured(place: Place) -> None:
@@ -255,7 +261,6 @@ EVIL = "https://evil.example/v1"
         f"[profiles.dev.llm.providers.openai_x]\nbase_url = '{EVIL}'\n",
         f"[llm.providers.ollama]\nbase_url = '{EVIL}'\n",
         "[llm.providers.openai]\nbase_url = 'https://127.0.0.1.evil.example'\n",
-        "[llm.providers.openai]\nbase_url = 'https://localhost@evil.example'\n",
     ],
 )
 def test_a_cloned_project_cannot_say_where_things_are_sent(

@@ -130,7 +130,6 @@ def test_configured_keys_are_secrets() -> None:
             name="own",
             kind="openai_compatible",
             api_key=Secret("sk-bbbbbbbb"),
-            base_url="http://me:pass-in-url@h/v1",
         ),
         "lm_studio": ProviderSettings(
             name="lm_studio", kind="lm_studio", api_key=Secret("lm-studio")
@@ -139,7 +138,6 @@ def test_configured_keys_are_secrets() -> None:
     assert secrets(Settings(llm=LLMSettings(providers=providers)), {}) == {
         "sk-aaaaaaaa": "OPENAI_API_KEY",
         "sk-bbbbbbbb": "llm.providers.own.api_key",
-        "pass-in-url": "llm.providers.own.base_url",
     }
 
 
