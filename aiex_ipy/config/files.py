@@ -17,6 +17,11 @@ PROJECT_FILE = "aiex.toml"
 PYPROJECT = "pyproject.toml"
 _MARKERS = (PYPROJECT, ".git", "setup.py", "setup.cfg", "mix.exs")
 _MOST_BYTES = 1_000_000
+_NAMES_TABLE = re.compile(rb"""\btool["']?\s*\.\s*["']?aiex\b""")
+# Also `[tool]` with a key `aiex`, and `tool = { aiex = … }`.
+_MAY_HOLD_TABLE = re.compile(
+    rb"""\btool["']?\s*\.\s*["']?aiex\b|^\s*\[?\s*["']?tool["']?\s*[]=]""", re.MULTILINE
+)
 
 
 class ConfigPaths(Struct, frozen=True, kw_only=True):
@@ -122,15 +127,15 @@ def _project_file(directory: str) -> str | None:
 
 
 def _has_table(path: str) -> bool:
-    # Parsing costs 16 ms of import and most projects have no such table: look for the word first.
+    # To parse costs 16 ms of import, and most projects have no such table.
     try:
         data = _bytes(path)
-        if b"aiex" not in data:
+        if not _MAY_HOLD_TABLE.search(data):
             return False
         table = parse(path).get("tool")
     except ConfigError as error:
-        # Somebody else's broken file is not ours to tell of, one that holds our settings is.
-        return error.code == "bad_toml" and bool(re.search(rb"tool\s*\.\s*[\"']?aiex", data))
+        # Somebody else's broken file is not ours to tell of, one that names our table is.
+        return error.code == "bad_toml" and bool(_NAMES_TABLE.search(data))
     return isinstance(table, dict) and "aiex" in table
 
 
@@ -147,7 +152,7 @@ def read(path: str) -> dict[str, Any]:
     table = document.get("tool", {}).get("aiex", {})
     if not isinstance(table, dict):
         raise ConfigError(
-            f"'tool.aiex' in {path!r} is {table!r}, must be a table.",
+            f"'tool.aiex' in {path!r} is {table!r}, but must be a table.",
             code="bad_value",
             hint="Write [tool.aiex] on a line of its own.",
             file=path,

@@ -166,7 +166,7 @@ def in_file(table: Mapping[str, Any], place: Place) -> dict[str, Entries]:
 def _expect_table(value: Any, key: str, place: Place) -> None:
     if not isinstance(value, dict):
         raise ConfigError(
-            f"{place.key(key)} is {shown(value)}, must be a table.",
+            f"{place.key(key)} is {shown(value)}, but must be a table.",
             code="bad_value",
             hint=f"Write [{key}] on a line of its own.",
             key=key,
@@ -241,7 +241,7 @@ def _refuse(planned: PlannedKey, key: str, value: Any, place: Place) -> None:
     raise ConfigError(
         f"{place.key(key)} is a setting of {planned.feature}, which is not built yet.",
         code="not_built",
-        hint="Remove it.",
+        hint="Unset it." if place.layer == "environment" else "Remove it.",
         key=key,
         file=place.file,
     )

@@ -64,11 +64,9 @@ def bad_value(
 ) -> ConfigError:
     """Return the error for a value that cannot be used."""
     secret = doc.kind == "secret"
-    fact = "" if secret else f"is {shown(value)}, "
+    fact = "" if secret else f"is {shown(value)}, but "
     return ConfigError(
-        f"{place.key(key)} {fact}must be {wanted}."
-        if not secret
-        else f"{place.key(key)} must be {wanted}.",
+        f"{place.key(key)} {fact}must be {wanted}.",
         code="bad_value",
         hint=hint,
         key=key,
@@ -98,8 +96,8 @@ def typed(doc: KeyDoc, key: str, value: Any, place: Place, *, text: bool) -> Any
 
 def _number(doc: KeyDoc, key: str, value: Any, place: Place, *, text: bool) -> int:
     example = "30000" if doc.kind == "duration" else str(doc.default or doc.minimum)
-    unit = "milliseconds" if doc.kind == "duration" else doc.unit
-    hint = f"Give a whole number, like {example}" + (f", in {unit}." if unit else ".")
+    unit = {"ms": "milliseconds", "1/s": "times a second"}.get(doc.unit, doc.unit)
+    hint = f"Give a whole number{f' of {unit}' if unit else ''}, like {example}."
     number = value
     if text and isinstance(value, str):
         try:

@@ -120,7 +120,7 @@ def _put(document: TOMLDocument, words: list[str], value: Any) -> None:
         table = table[word]
         if not isinstance(table, dict):
             raise ConfigError(
-                f"{word!r} is {shown(table)}, must be a table.",
+                f"{word!r} is {shown(table)}, but must be a table.",
                 code="bad_value",
                 hint="Correct the file first.",
             )

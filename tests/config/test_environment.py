@@ -83,18 +83,18 @@ def test_an_empty_variable_is_not_set(place: Place) -> None:
         (
             "AIEX_LLM_TIMEOUT",
             "30s",
-            "bad_value: 'AIEX_LLM_TIMEOUT' is '30s', must be a whole number. Give a whole number,"
-            " like 30000, in milliseconds.",
+            "bad_value: 'AIEX_LLM_TIMEOUT' is '30s', but must be a whole number. Give a whole"
+            " number of milliseconds, like 30000.",
         ),
         (
             "AIEX_DISPLAY_WIDGETS",
             "maybe",
-            "bad_value: 'AIEX_DISPLAY_WIDGETS' is 'maybe', must be true or false. Use true or",
+            "bad_value: 'AIEX_DISPLAY_WIDGETS' is 'maybe', but must be true or false. Use true or",
         ),
         (
             "AIEX_ENV",
             "production",
-            "bad_value: 'AIEX_ENV' is 'production', must be one of dev, prod, test.",
+            "bad_value: 'AIEX_ENV' is 'production', but must be one of dev, prod, test.",
         ),
         ("AIEX_LLM_MAX_RETRIES", "3", "not_built: 'AIEX_LLM_MAX_RETRIES' is a setting of retr"),
         ("AIEX_CLUSTER_ENABLED", "true", "not_built: 'AIEX_CLUSTER_ENABLED' is a setting of the"),

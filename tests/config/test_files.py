@@ -53,12 +53,30 @@ def test_without_any_marker_the_working_directory_is_the_project(
 def test_a_table_in_pyproject_is_the_projects_file(place: Place) -> None:
     """`[tool.aiex]` in pyproject.toml holds settings like aiex.toml does."""
     file = place.project / "pyproject.toml"
-    file.write_text("[project]\nname = 'aiex-user'\n")
+    file.write_text("[project]\nname = 'aiex-user'\ndependencies = ['aiex']\n[tool.x]\n")
     assert place.load().paths.project is None
     file.write_text("[project]\nname = 'x'\n[tool.aiex.llm]\ntimeout = 5\n")
     loaded = place.load()
     assert loaded.settings.llm.timeout_ms == 5
     assert str(loaded.origins["llm.timeout_ms"]) == f"project ({file})"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "[tool.aiex]\nlog = 'info'",
+        "[ tool . 'aiex' ]\nlog = 'info'",
+        '["tool"."aiex"]\nlog = "info"',
+        "tool.aiex.log = 'info'",
+        "[tool]\naiex.log = 'info'",
+        "tool = {aiex = {log = 'info'}}",
+        "[project]\nname = 'x'\n[tool]\nother = 1\naiex = {log = 'info'}",
+    ],
+)
+def test_the_table_is_found_in_every_form_of_toml(place: Place, written: str) -> None:
+    """The file is parsed only when it may hold the table; no form of the table is missed."""
+    (place.project / "pyproject.toml").write_text(written)
+    assert place.load().settings.log == "info"
 
 
 def test_settings_in_both_project_files_are_an_error(
@@ -78,7 +96,7 @@ def test_somebody_elses_broken_pyproject_is_passed_over(
 ) -> None:
     """A syntax error in pyproject.toml is told only where it hides settings of aiex."""
     file = place.project / "pyproject.toml"
-    file.write_text("[tool.other\naiex")
+    file.write_text("[tool.other\naiex\n[tool]\n")
     assert place.load().paths.project is None
     file.write_text("[tool.aiex]\nlog = \n")
     assert refused() == (
@@ -86,7 +104,7 @@ def test_somebody_elses_broken_pyproject_is_passed_over(
         "Correct the TOML there."
     )
     file.write_text("[tool]\naiex = 3\n")
-    assert refused().startswith("bad_value: 'tool.aiex' in 'project/pyproject.toml' is 3, must")
+    assert refused().startswith("bad_value: 'tool.aiex' in 'project/pyproject.toml' is 3, but must")
 
 
 @pytest.mark.parametrize(

@@ -110,36 +110,57 @@ def test_both_words_of_a_duration_at_once_are_an_error(
             "[llm]\ntimout = 1",
             "unknown_key: 'llm.timout' in FILE is not a setting. Did you mean 'timeout_ms'?",
         ),
-        ("llm = 1", "bad_value: 'llm' in FILE is 1, must be a table. Write [llm] on a line of its"),
+        (
+            "llm = 1",
+            "bad_value: 'llm' in FILE is 1, but must be a table. Write [llm] on a line of its",
+        ),
         ("lmm.timeout = 1", "unknown_key: 'lmm' in FILE is not a setting. Did you mean 'llm'?"),
         (
             "[llm]\ntimeout_ms = '30'",
-            "bad_value: 'llm.timeout_ms' in FILE is '30', must be a whole number. Give a whole "
-            "number, like 30000, in milliseconds.",
+            "bad_value: 'llm.timeout_ms' in FILE is '30', but must be a whole number. Give a whole "
+            "number of milliseconds, like 30000.",
         ),
-        ("[llm]\ntimeout_ms = 1.5", "bad_value: 'llm.timeout_ms' in FILE is 1.5, must be a whole"),
-        ("[llm]\ntimeout_ms = true", "bad_value: 'llm.timeout_ms' in FILE is True, must be a wh"),
-        ("[llm]\ntimeout_ms = 0", "bad_value: 'llm.timeout_ms' in FILE is 0, must be between 1 an"),
-        ("[llm]\ntimeout_ms = -1", "bad_value: 'llm.timeout_ms' in FILE is -1, must be between"),
-        ("[display]\nwidgets = 'yes'", "bad_value: 'display.widgets' in FILE is 'yes', must be tr"),
-        ("log = 'wraning'", "bad_value: 'log' in FILE is 'wraning', must be one of debug, info, w"),
-        ("log = 3", "bad_value: 'log' in FILE is 3, must be a text. Write it in quotes."),
-        ("log = ''", "bad_value: 'log' in FILE is '', must be a text that is not empty."),
+        (
+            "[llm]\ntimeout_ms = 1.5",
+            "bad_value: 'llm.timeout_ms' in FILE is 1.5, but must be a whole",
+        ),
+        (
+            "[llm]\ntimeout_ms = true",
+            "bad_value: 'llm.timeout_ms' in FILE is True, but must be a wh",
+        ),
+        (
+            "[llm]\ntimeout_ms = 0",
+            "bad_value: 'llm.timeout_ms' in FILE is 0, but must be between 1 an",
+        ),
+        (
+            "[llm]\ntimeout_ms = -1",
+            "bad_value: 'llm.timeout_ms' in FILE is -1, but must be between",
+        ),
+        (
+            "[display]\nwidgets = 'yes'",
+            "bad_value: 'display.widgets' in FILE is 'yes', but must be tr",
+        ),
+        (
+            "log = 'wraning'",
+            "bad_value: 'log' in FILE is 'wraning', but must be one of debug, info, w",
+        ),
+        ("log = 3", "bad_value: 'log' in FILE is 3, but must be a text. Write it in quotes."),
+        ("log = ''", "bad_value: 'log' in FILE is '', but must be a text that is not empty."),
         (
             "[sandbox]\nallowed_extensions = 'py'",
-            "bad_value: 'sandbox.allowed_extensions' in FILE is 'py', must be a list of texts.",
+            "bad_value: 'sandbox.allowed_extensions' in FILE is 'py', but must be a list of texts.",
         ),
         (
             "[sandbox]\nallowed_extensions = ['py']",
-            "bad_value: 'sandbox.allowed_extensions' in FILE is 'py', must be suffixes with their",
+            "bad_value: 'sandbox.allowed_extensions' in FILE is 'py', but must be suffixes with th",
         ),
         (
             "[sandbox]\ndenied_paths = [3]",
-            "bad_value: 'sandbox.denied_paths' in FILE is 3, must be a list of texts. Write each",
+            "bad_value: 'sandbox.denied_paths' in FILE is 3, but must be a list of texts. Write",
         ),
         ("[profiles.porduction]", "unknown_key: 'profiles.porduction' in FILE is no profile. "),
-        ("profiles = 3", "bad_value: 'profiles' in FILE is 3, must be a table."),
-        ("[profiles]\ndev = 3", "bad_value: 'profiles.dev' in FILE is 3, must be a table."),
+        ("profiles = 3", "bad_value: 'profiles' in FILE is 3, but must be a table."),
+        ("[profiles]\ndev = 3", "bad_value: 'profiles.dev' in FILE is 3, but must be a table."),
         (
             "[profiles.prod.llm]\ntimout = 3",
             "unknown_key: 'profiles.prod.llm.timout' in FILE is not a setting. Did you mean",
@@ -156,11 +177,11 @@ def test_both_words_of_a_duration_at_once_are_an_error(
         ),
         (
             "[llm]\nproviders = []",
-            "bad_value: 'llm.providers' in FILE is [], must be a table.",
+            "bad_value: 'llm.providers' in FILE is [], but must be a table.",
         ),
         (
             "[llm.providers]\nopenai = 'x'",
-            "bad_value: 'llm.providers.openai' in FILE is 'x', must be a table.",
+            "bad_value: 'llm.providers.openai' in FILE is 'x', but must be a table.",
         ),
         (
             "[llm.providers.openai]\nmodle = 'x'",
@@ -272,7 +293,7 @@ def test_a_wrong_override_is_told_without_a_file(place: Place, refused: Callable
         "unknown_key: 'llm.timeot_ms' is not a setting. Did you mean 'timeout_ms'?"
     )
     assert refused(overrides={"llm.timeout_ms": "1s"}).startswith(
-        "bad_value: 'llm.timeout_ms' is '1s', must be a whole number."
+        "bad_value: 'llm.timeout_ms' is '1s', but must be a whole number."
     )
     assert refused(overrides={"cluster.node_name": "a"}).startswith("not_built: ")
 

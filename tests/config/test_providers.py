@@ -123,7 +123,7 @@ def test_an_address_that_is_none_is_told(
 ) -> None:
     """A wrong address is told at loading and not at the first request."""
     assert refused(variables={"AIEX_OLLAMA_HOST": url}).startswith(
-        f"bad_value: 'AIEX_OLLAMA_HOST' is {url!r}, must be an http or https address."
+        f"bad_value: 'AIEX_OLLAMA_HOST' is {url!r}, but must be an http or https address."
     )
 
 

@@ -91,7 +91,7 @@ def test_a_link_to_the_file_stays_a_link(place: Place) -> None:
         ("llm.timeot", "1", "unknown_key", "'llm.timeot' is not a setting. Did you mean 'timeout"),
         ("llm", "1", "unknown_key", "'llm' is not a setting."),
         ("", "1", "unknown_key", "'' is not a setting."),
-        ("llm.timeout_ms", "soon", "bad_value", "'llm.timeout_ms' is 'soon', must be a whole"),
+        ("llm.timeout_ms", "soon", "bad_value", "'llm.timeout_ms' is 'soon', but must be a whole"),
         ("llm.max_retries", "3", "not_built", "'llm.max_retries' is a setting of retrying, which"),
         ("env", "prod", "bad_value", "'env' cannot be set in a file. Set AIEX_ENV in the environ"),
         ("llm.default_provider", "opnai", "bad_value", "is 'opnai', which is no provider."),
@@ -99,7 +99,12 @@ def test_a_link_to_the_file_stays_a_link(place: Place) -> None:
         ("llm.providers.openai.api_key", "sk-12345678", "secret", "is a credential and is not wri"),
         ("profiles.staging.log", "info", "unknown_key", "is no profile. Use one of: dev, prod, t"),
         ("profiles.dev", "info", "unknown_key", "'profiles.dev' is not a setting."),
-        ("sandbox.allowed_extensions", "py", "bad_value", "is 'py', must be suffixes with their"),
+        (
+            "sandbox.allowed_extensions",
+            "py",
+            "bad_value",
+            "is 'py', but must be suffixes with th",
+        ),
     ],
 )
 def test_what_would_not_load_is_not_written(
