@@ -31,8 +31,9 @@ class Symbol(Struct, frozen=True, kw_only=True):
 
 
 class Dependency(Struct, frozen=True, kw_only=True):
-    """One import of a module of the project by another. `deferred` is inside a function,
-    `typing_only` under `if TYPE_CHECKING:`; neither runs when the importer is imported."""
+    """One import of a module of the project by another. `names` are those taken from it, without
+    submodules, which are dependencies of their own. `deferred` is inside a function, `typing_only`
+    under `if TYPE_CHECKING:`; neither runs when the importer is imported."""
 
     importer: str
     imported: str
@@ -126,7 +127,7 @@ def relate(modules: Iterable[ParsedModule], *, left_out: tuple[str, ...] = ()) -
             targets = index.targets(item, name, module.path)
             if not targets and not item.module.startswith("."):
                 external.add(item.module.partition(".")[0])
-            edges += [_edge(name, target, item) for target in targets if target != name]
+            edges += [_edge(name, t, taken, item) for t, taken in targets.items() if t != name]
         nodes.append(_node(module, name, tuple(sorted(external))))
     edges.sort(key=lambda edge: (edge.importer, edge.line, edge.imported))
     return ProjectFacts(
@@ -245,28 +246,52 @@ class _Index:
         self._packages = {
             n for p, n in names.items() if p.rsplit("/", 1)[-1].startswith("__init__.")
         }
+        self._beside: dict[str, dict[str, str]] = {}
+        for path, name in names.items():
+            folder, _, file = path.rpartition("/")
+            stem = file.rsplit(".", 1)[0]
+            holder, _, last = name.rpartition(".")
+            if holder and last == stem and not {name, holder} & self._packages:
+                self._beside.setdefault(stem, {})[folder] = name
 
-    def targets(self, item: Import, importer: str, path: str) -> list[str]:
-        """Return the modules imported, submodules taken by `from package import name` too."""
+    def targets(self, item: Import, importer: str, path: str) -> dict[str, tuple[str, ...]]:
+        """Map the modules imported, submodules taken by `from package import name` too, to the
+        names taken from each."""
         module = item.module
         if module.startswith("."):
             resolved = self._absolute(module, importer)
             if resolved is None:
-                return []
+                return {}
             module = resolved
-        found = [
-            full
-            for name in item.names
-            if (full := f"{module}.{name}" if module else name) in self._names
-        ]
-        if len(found) < len(item.names) or not item.names:
+        elif module not in self._names:
+            module = self._neighbour(module, path) or module
+        found: dict[str, tuple[str, ...]] = {}
+        own: list[str] = []
+        for name in item.names:
+            full = f"{module}.{name}" if module else name
+            if full in self._names:
+                found[full] = ()
+            else:
+                own.append(name)
+        if own or not item.names:
             # Some names are attributes of the module itself: it, or its nearest known part.
             part = module
             while part and part not in self._names:
                 part = part.rpartition(".")[0] if not item.names else ""
             if part:
-                found.append(part)
-        return sorted(set(found))
+                found[part] = tuple(own)
+        return found
+
+    def _neighbour(self, module: str, path: str) -> str | None:
+        """Return the module in the importer's folder, or the nearest above, that is no package:
+        where a script runs, Python looks for modules beside it first."""
+        beside = self._beside.get(module)
+        if beside is None:
+            return None
+        folder = path.rpartition("/")[0]
+        while folder not in beside and folder:
+            folder = folder.rpartition("/")[0]
+        return beside.get(folder)
 
     def _absolute(self, module: str, importer: str) -> str | None:
         dots = len(module) - len(module.lstrip("."))
@@ -279,12 +304,12 @@ class _Index:
         return ".".join([*kept, rest] if rest else kept)
 
 
-def _edge(importer: str, imported: str, item: Import) -> Dependency:
+def _edge(importer: str, imported: str, names: tuple[str, ...], item: Import) -> Dependency:
     return Dependency(
         importer=importer,
         imported=imported,
         line=item.line,
-        names=item.names,
+        names=names,
         deferred=item.deferred,
         typing_only=item.typing_only,
     )

@@ -82,6 +82,24 @@ def test_imports_lead_to_the_modules_they_name() -> None:
     assert facts.imported_by("p") == ("p.a",)
 
 
+def test_scripts_find_the_modules_beside_them() -> None:
+    """A folder without `__init__.py` is searched first by what runs there, and only by that."""
+    facts = of(
+        {
+            "tools/main.py": "import helper\nimport p.a\n",
+            "tools/helper.py": "",
+            "tools/sub/part.py": "from helper import x\n",
+            "p/__init__.py": "",
+            "p/a.py": "import helper\n",
+        }
+    )
+    assert edges(facts) == [
+        ("tools.main", "tools.helper"),
+        ("tools.main", "p.a"),
+        ("tools.sub.part", "tools.helper"),
+    ]
+
+
 def test_a_cycle_needs_imports_that_run() -> None:
     """Imports in functions and under `TYPE_CHECKING` close no cycle."""
     texts = {

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from aiex_ipy.grounding.facts import Issue
+from aiex_ipy.grounding.lint import is_test
 from aiex_ipy.grounding.python import ParsedModule
 from aiex_ipy.grounding.rules import (  # noqa: F401  # importing a family registers its rules
     classes,
@@ -19,7 +20,7 @@ from aiex_ipy.grounding.rules import (  # noqa: F401  # importing a family regis
 )
 from aiex_ipy.grounding.rules.architecture import ARCHITECTURE
 from aiex_ipy.grounding.rules.catalogue import RULES, Rule
-from aiex_ipy.grounding.rules.graph import Graph, of_tests
+from aiex_ipy.grounding.rules.graph import Graph
 from aiex_ipy.grounding.rules.walk import Walk
 
 __all__ = ["RULES", "check", "check_project"]
@@ -35,7 +36,7 @@ def check(parsed: ParsedModule) -> list[Issue]:
     """
     if parsed.tree is None:
         return []
-    left_out = _NOT_IN_TESTS if of_tests(parsed.path.split("/")) else frozenset()
+    left_out = _NOT_IN_TESTS if is_test(parsed.path) else frozenset()
     issues = [
         _issue(parsed, RULES[finding.rule], finding.message, *_span(parsed, finding.node))
         for finding in Walk(parsed.tree).run()

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from aiex_ipy.grounding.rules.catalogue import RULES
-from aiex_ipy.grounding.rules.graph import Edge, Graph, Module, Path, knots, round_trip, siblings
+from aiex_ipy.grounding.rules.graph import Edge, Graph, Module, Path, round_trip, siblings
 
 
 class Trouble:
@@ -24,14 +24,10 @@ class Trouble:
 def import_cycles(graph: Graph) -> Iterator[Trouble]:
     """Modules that import each other while they are imported: each is half made when the other
     sees it."""
-    targets = {
-        module: list(dict.fromkeys(e.target for e in module.imports if e.at_import))
-        for module in graph.modules
-    }
-    for knot in knots(targets):
-        within = set(knot)
-        for module in knot:
-            way = round_trip(module, targets, within)
+    for cycle in graph.cycles:
+        within = {graph.module(name) for name in cycle}
+        for module in sorted(within, key=lambda one: one.path):
+            way = round_trip(module, within)
             line = next(e.line for e in module.imports if e.target is way[1] and e.at_import)
             yield Trouble(
                 "AX201", module, line, "Import cycle: " + " → ".join(one.name for one in way)
@@ -168,18 +164,17 @@ def god_modules(graph: Graph) -> Iterator[Trouble]:
     limits = RULES["AX204"].limits
     used, uses = _degrees(graph)
     for module in graph.modules:
-        size = module.parsed.statements - len(module.parsed.imports)
         if (
             not module.is_test
-            and size > limits["statements"]
+            and module.size > limits["statements"]
             and uses[module] >= limits["modules imported"]
         ):
             yield Trouble(
                 "AX204",
                 module,
                 1,
-                f"{module.name!r} has {size} statements beside its imports, imports {uses[module]} "
-                f"modules and is imported by {used[module]}",
+                f"{module.name!r} has {module.size} statements beside its imports, imports "
+                f"{uses[module]} modules and is imported by {used[module]}",
             )
 
 
@@ -285,7 +280,10 @@ def _private(name: str) -> bool:
 def test_imports(graph: Graph) -> Iterator[Trouble]:
     """Production modules that import tests."""
     for edge in graph.edges():
-        if edge.target.is_test and not edge.source.is_test and edge.at_run:
+        target = edge.target
+        if not (target.is_test and edge.at_run) or edge.source.is_aside:
+            continue
+        if target.path[-1] != "tests" or target.is_package:  # jinja2.tests tests templates
             yield Trouble(
                 "AX208", edge.source, edge.line, f"Imports the test module {edge.target.name!r}"
             )
