@@ -85,28 +85,39 @@ class Scope:
 
 class Import:
     """One imported module. `module` is the dotted name as written, with leading dots for
-    relative imports; `names` the names taken from it (empty for `import x`); `bound` the local
-    name of `import x as y`. `deferred` is True inside a function and under
-    `if __name__ == "__main__":`, where importing the module does not run it; `typing_only` under
-    `if TYPE_CHECKING:`."""
+    relative imports; `names` are the names taken from it and `locals` what they are called here
+    (both empty for `import x`); `bound` is the local name of `import x` or `import x as y`
+    (`aliased`). `deferred` is True inside a function, `typing_only` under `if TYPE_CHECKING:`."""
 
-    __slots__ = ("bound", "deferred", "line", "module", "names", "typing_only")
+    __slots__ = (
+        "aliased",
+        "bound",
+        "deferred",
+        "line",
+        "locals",
+        "module",
+        "names",
+        "typing_only",
+    )
 
     def __init__(
         self,
         module: str,
-        names: tuple[str, ...],
-        bound: str,
         line: int,
+        *,
         deferred: bool,
         typing_only: bool,
+        alias: ast.alias | None = None,
+        taken: list[ast.alias] | None = None,
     ) -> None:
         self.module = module
-        self.names = names
-        self.bound = bound
         self.line = line
         self.deferred = deferred
         self.typing_only = typing_only
+        self.names = tuple(item.name for item in taken or ())
+        self.locals = tuple(item.asname or item.name for item in taken or ())
+        self.aliased = alias is not None and alias.asname is not None
+        self.bound = "" if alias is None else alias.asname or alias.name.partition(".")[0]
 
 
 class ParsedModule:
@@ -404,7 +415,7 @@ def _structure(module: ParsedModule) -> None:
             if kind in _IMPORTS:
                 _imports(module, statement, scope, guard)  # type: ignore[arg-type]
             elif kind in _COMPOUND:
-                module.script = module.script or (scope is None and _is_main_guard(statement))
+                module.script = module.script or (scope is None and is_main_guard(statement))
                 _push_bodies(statement, scope, guard, stack)
     module.documented = bool(tree.body) and _is_docstring(tree.body[0])
     module.module_statements = own[None]
@@ -460,7 +471,7 @@ def _push_bodies(
     if isinstance(statement, ast.If) and not guard:
         if _names_type_checking(statement.test):
             guarded = "typing"
-        elif _is_main_guard(statement):
+        elif is_main_guard(statement):
             guarded = "script"
     for name in _BODIES:
         body = getattr(statement, name, None)
@@ -478,19 +489,20 @@ def _imports(
 ) -> None:
     inside = scope is not None and (scope.kind == "function" or scope.in_function)
     deferred, typing_only = inside or guard == "script", guard == "typing"
+    line = statement.lineno
     if isinstance(statement, ast.Import):
-        for alias in statement.names:
-            bound = alias.asname or alias.name.partition(".")[0]
-            module.imports.append(
-                Import(alias.name, (), bound, statement.lineno, deferred, typing_only)
-            )
+        module.imports += [
+            Import(a.name, line, deferred=deferred, typing_only=typing_only, alias=a)
+            for a in statement.names
+        ]
         return
     source = "." * statement.level + (statement.module or "")
-    names = tuple(alias.name for alias in statement.names)
-    module.imports.append(Import(source, names, "", statement.lineno, deferred, typing_only))
+    module.imports.append(
+        Import(source, line, deferred=deferred, typing_only=typing_only, taken=statement.names)
+    )
 
 
-def _is_main_guard(statement: ast.stmt) -> bool:
+def is_main_guard(statement: ast.stmt) -> bool:
     """True for `if __name__ == "__main__":`."""
     test = statement.test if isinstance(statement, ast.If) else None
     if not isinstance(test, ast.Compare) or len(test.comparators) != 1:
