@@ -162,7 +162,7 @@ def test_callers_and_callees_are_resolved_by_name() -> None:
         ("helper", True),
         ("subprocess.run", False),
     ]
-    assert [(c.name, c.line) for c in found.callers] == [("again", 41)]
+    assert [(c.name, c.line) for c in found.callers] == [("again", 40)]
     assert symbol(SHOP, "again").recursive
     assert not found.recursive
 
