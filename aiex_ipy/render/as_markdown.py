@@ -1,6 +1,6 @@
 """Allowed constructs written as Markdown that parsers agree on.
 
-Text carries no character that could be markup (`safe.literal_text`); the marks here are the ones
+Text carries no character that could be markup (`literal_text`); the marks here are the ones
 CommonMark, marked, mistune and the splitters that cut out TeX first read alike.
 """
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from aiex_ipy.render.allowed import Block
 from aiex_ipy.render.inlines import Inline
-from aiex_ipy.render.safe import literal_text
+from aiex_ipy.render.literal import literal_text
 
 # JupyterLab cuts these out of code blocks in lists and quotes (it knows unindented fences only),
 # up to the next blank line; nbconvert cuts `$$ … $$` and environments out of code spans.
