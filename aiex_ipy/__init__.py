@@ -5,47 +5,54 @@ Public names are loaded on first use, so that `import aiex` costs next to nothin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as `typing` has it; that module alone costs a third of a bare start
 if TYPE_CHECKING:
+    from typing import Any
+
     from IPython.core.interactiveshell import InteractiveShell
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "ask": "aiex_ipy.engine.functions",
-    "ask_async": "aiex_ipy.engine.functions",
-    "analyze": "aiex_ipy.engine.functions",
-    "analyze_async": "aiex_ipy.engine.functions",
-    "analyze_file": "aiex_ipy.engine.functions",
-    "explain": "aiex_ipy.engine.functions",
-    "explain_async": "aiex_ipy.engine.functions",
-    "Chat": "aiex_ipy.engine.functions",
-    "config": "aiex_ipy.engine.functions",
-    "load_helpers": "aiex_ipy.frontends.ipython.helpers",
+    "ask": "aiex_ipy.engine.functions:ask",
+    "ask_async": "aiex_ipy.engine.functions:ask_async",
+    "analyze": "aiex_ipy.engine.functions:analyze",
+    "analyze_async": "aiex_ipy.engine.functions:analyze_async",
+    "analyze_file": "aiex_ipy.engine.functions:analyze_file",
+    "explain": "aiex_ipy.engine.functions:explain",
+    "explain_async": "aiex_ipy.engine.functions:explain_async",
+    "Chat": "aiex_ipy.engine.functions:Chat",
+    "config": "aiex_ipy.engine.functions:config",  # here `aiex_ipy.config` is the package
+    "load_helpers": "aiex_ipy.frontends.ipython.helpers:load_helpers",
 }
+_EXTENSION = "aiex_ipy.frontends.ipython.extension"
 
 __all__ = ["__version__", *_PUBLIC]
 
 
-def __getattr__(name: str) -> Any:
-    module = _PUBLIC.get(name)
-    if module is None:
+def public(name: str) -> Any:
+    """Return the public object `aiex.<name>`, loading its module on first use.
+
+    Raises AttributeError for a name that is not public.
+    """
+    if name not in _PUBLIC:
         raise AttributeError(f"module 'aiex' has no attribute {name!r}")
+    return _load(_PUBLIC[name])
+
+
+def _load(place: str) -> Any:
+    """Load `module:attribute` by name: this package is below everything it offers."""
     import importlib
 
-    return getattr(importlib.import_module(module), name)
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """`%load_ext aiex`: add the helpers and magics to this shell."""
-    from aiex_ipy.frontends.ipython.extension import load
-
-    load(shell)
+    _load(f"{_EXTENSION}:load")(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """`%unload_ext aiex`: take away all that `%load_ext aiex` added."""
-    from aiex_ipy.frontends.ipython.extension import unload
-
-    unload(shell)
+    _load(f"{_EXTENSION}:unload")(shell)

@@ -19,7 +19,7 @@ from aiex_ipy.operations.base import UPDATES, Request, Update
 from aiex_ipy.operations.run import choice_for, offline, stream
 from aiex_ipy.operations.view import View
 from aiex_ipy.redaction import Redactor
-from aiex_ipy.routing.choice import Models
+from aiex_ipy.routing.router import Router
 from aiex_ipy.workspace import Workspace
 
 Res = TypeVar("Res")
@@ -38,21 +38,21 @@ class Engine:
         self,
         settings: Settings | None = None,
         *,
-        models: Models | None = None,
+        models: Router | None = None,
         kernel: bool = False,
         allow_secret_file: bool = False,
     ) -> None:
         self._settings = settings if settings is not None else load()
         self._given_models = models
-        self._models: Models | None = models
+        self._models: Router | None = models
         self._loop = LoopThread()
         self._ruff = RuffServer() if kernel else None
         self._allow_secret_file = allow_secret_file
         self._closed = False
         self._lock = threading.Lock()
         self._view: View | None = None
-        self._under_way: dict[Models, int] = {}
-        self._replaced: set[Models] = set()
+        self._under_way: dict[Router, int] = {}
+        self._replaced: set[Router] = set()
 
     @property
     def settings(self) -> Settings:
@@ -68,19 +68,17 @@ class Engine:
         if old is not None and old is not self._given_models and self._loop.started:
             self._loop.submit(self._replace(old))
 
-    async def _replace(self, models: Models) -> None:
+    async def _replace(self, models: Router) -> None:
         self._replaced.add(models)
         self._under_way[models] = self._under_way.get(models, 0) + 1
         await self._left(models)
 
     @property
-    def models(self) -> Models:
+    def models(self) -> Router:
         """The configured providers as one."""
         with self._lock:
             self._check_open()
             if self._models is None:
-                from aiex_ipy.routing.router import Router
-
                 self._models = Router(self._settings)
             return self._models
 
@@ -147,7 +145,7 @@ class Engine:
 
         return job.started(self._loop.submit(work()))
 
-    async def _left(self, models: Models) -> None:
+    async def _left(self, models: Router) -> None:
         """Close replaced providers when their last request has ended; on the loop."""
         self._under_way[models] -= 1
         if not self._under_way[models]:

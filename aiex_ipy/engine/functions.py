@@ -10,10 +10,12 @@ from aiex_ipy.engine.conversation import Conversation
 from aiex_ipy.engine.engine import default_engine
 from aiex_ipy.errors import UnknownNameError, near_miss
 from aiex_ipy.grounding.facts import Subject
+from aiex_ipy.grounding.outline import Focus
 from aiex_ipy.messages import Answer
 from aiex_ipy.operations.analyze import Analysis, AnalyzeRequest, AnalyzeType
 from aiex_ipy.operations.ask import AskRequest
 from aiex_ipy.operations.base import Request
+from aiex_ipy.operations.explain import ExplainRequest, Explanation, Level
 
 P = ParamSpec("P")
 Res = TypeVar("Res")
@@ -72,11 +74,33 @@ def _analyze(
     )
 
 
+def _explain(
+    target: str = "",
+    *,
+    subject: Subject | None = None,
+    level: Level = "intermediate",
+    focus: Focus = "comprehensive",
+    provider: str | None = None,
+    model: str | None = None,
+) -> Request[Explanation]:
+    """Explain a path, a dotted name, a ready subject, or a topic; see `Explanation`."""
+    return ExplainRequest(
+        target=str(target),
+        subject=subject,
+        level=level,
+        focus=focus,
+        provider=provider,
+        model=model,
+    )
+
+
 ask = _sync(_ask)
 ask_async = _async(_ask, "ask_async")
 analyze = _sync(_analyze)
 analyze_async = _async(_analyze, "analyze_async")
-ask.__name__, analyze.__name__ = "ask", "analyze"
+explain = _sync(_explain)
+explain_async = _async(_explain, "explain_async")
+ask.__name__, analyze.__name__, explain.__name__ = "ask", "analyze", "explain"
 Chat = Conversation
 
 

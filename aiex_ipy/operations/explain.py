@@ -1,0 +1,225 @@
+"""explain: what code is and does, from its parse tree, with a model's words beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+import msgspec
+from msgspec import Struct
+
+from aiex_ipy.errors import EmptyAnswerError, UnknownNameError, UsageError
+from aiex_ipy.grounding.explain import explain_module, explain_symbol, find
+from aiex_ipy.grounding.facts import Subject
+from aiex_ipy.grounding.names import Names
+from aiex_ipy.grounding.notebook import read_cell, read_notebook
+from aiex_ipy.grounding.outline import FactGroup, Focus, outline
+from aiex_ipy.grounding.python import ParsedModule, dedent, parse
+from aiex_ipy.messages import Answer
+from aiex_ipy.operations.ask import finished
+from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
+from aiex_ipy.operations.inputs import CODE, checked_query, subject_of
+from aiex_ipy.operations.locate import locate, search_roots
+from aiex_ipy.operations.view import View
+from aiex_ipy.prompts.fit import Prompt, Section
+from aiex_ipy.prompts.templates import template
+
+Level = Literal["basic", "intermediate", "advanced", "detailed"]
+Kind = Literal["module", "class", "function", "text", "topic"]
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+\Z")
+
+
+class ExplainRequest(Request["Explanation"], frozen=True, kw_only=True):
+    """`target` is a path (surely one when `is_path`), a dotted name, or a topic; or a ready
+    `subject` stands for it. `symbol` names a function or class inside the file or subject."""
+
+    operation: ClassVar[str] = "explain"
+
+    target: str = ""
+    subject: Subject | None = None
+    is_path: bool = False
+    symbol: str = ""
+    level: Level = "intermediate"
+    focus: Focus = "comprehensive"
+
+
+class Explanation(Struct, frozen=True, kw_only=True):
+    """What is known of the target. `facts` come from the parse tree alone and differ by level
+    and focus; `text` is the model's words, `""` without one; `unconfirmed` lists names the words
+    use that the code does not hold. `level` is never `detailed`, which is `advanced`."""
+
+    operation: str = "explain"
+    schema_version: int = 1
+    target: str = ""
+    path: str = ""
+    symbol: str = ""
+    kind: Kind = "module"
+    level: Level = "intermediate"
+    focus: Focus = "comprehensive"
+    facts: tuple[FactGroup, ...] = ()
+    text: str = ""
+    grounded: bool = True
+    provider: str | None = None
+    model: str | None = None
+    finish: str = ""
+    unconfirmed: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+class ExplainOperation:
+    """Facts first, a model's words after; a topic needs a model."""
+
+    name = "explain"
+    by_name_only = False
+
+    def ground(self, request: ExplainRequest, view: View) -> Grounding:
+        subject, symbol = _target(request, view)
+        if subject is None:
+            checked_query(request.target)
+            return Grounding(extra={"kind": "topic"})
+        if subject.language not in CODE or not subject.text.strip():
+            return Grounding(subjects=(subject,), extra={"kind": "text"})
+        parsed = _parsed(subject)
+        if parsed.error is not None:
+            return Grounding(
+                subjects=(subject,), extra={"kind": "text", "problem": parsed.error.message}
+            )
+        level = _level(request)
+        if symbol:
+            scope = find(Names(parsed), symbol)
+            lines = parsed.lines[scope.start - 1 : scope.end_line]
+            explained = explain_symbol(parsed, scope.name)
+            groups = outline(explained, level=level, focus=request.focus)
+            extra = {"kind": scope.kind, "symbol": scope.name, "code": "\n".join(lines)}
+        else:
+            groups = outline(explain_module(parsed), level=level, focus=request.focus)
+            extra = {"kind": "module", "code": parsed.text}
+        return Grounding(subjects=(subject,), extra={**extra, "groups": groups})
+
+    def without_model(self, request: ExplainRequest, grounding: Grounding) -> Explanation | None:
+        if not grounding.subjects:
+            return None
+        subject = grounding.subjects[0]
+        notices: tuple[str, ...] = ()
+        if grounding.extra["kind"] == "text":
+            size = len(subject.text.splitlines())
+            problem = grounding.extra.get("problem")
+            notices = (
+                f"{subject.path} cannot be parsed: {problem}"
+                if problem
+                else f"{subject.path} is no Python code: {size} lines of {subject.language}.",
+            )
+        return Explanation(
+            target=request.target or subject.path,
+            path=subject.path,
+            symbol=grounding.extra.get("symbol", ""),
+            kind=grounding.extra["kind"],
+            level=_level(request),
+            focus=request.focus,
+            facts=grounding.extra.get("groups", ()),
+            notices=notices,
+        )
+
+    def prompt(self, request: ExplainRequest, grounding: Grounding) -> Ask | None:
+        system = template(f"explain.{_level(request)}")
+        if not grounding.subjects:
+            question = template("explain.topic", topic=request.target.strip())
+            return Ask(prompt=Prompt(system=system, question=question))
+        subject = grounding.subjects[0]
+        if not subject.text.strip():
+            return None
+        symbol = grounding.extra.get("symbol", "")
+        code: str = grounding.extra.get("code", subject.text)
+        name = f"{symbol} in {subject.path}" if symbol else subject.path
+        groups: tuple[FactGroup, ...] = grounding.extra.get("groups", ())
+        facts = "\n".join(f"{g.title}: {'; '.join(g.facts)}" for g in groups)
+        return Ask(
+            prompt=Prompt(
+                system=system,
+                question=template(f"explain.focus.{request.focus}", target=name),
+                sections=(
+                    Section(title=f"Code of {name}", text=code, rank=0),
+                    Section(title="Facts from its parse tree", text=facts, rank=1),
+                ),
+            )
+        )
+
+    def parse(self, answer: Answer, request: ExplainRequest, grounding: Grounding) -> Explanation:
+        if not answer.text.strip() and not answer.refusal:
+            raise EmptyAnswerError(
+                f"{answer.model!r} answered with no text.",
+                hint="Ask again, or choose another model with --model.",
+                provider=answer.provider,
+                model=answer.model,
+            )
+        checked = finished(answer, self.name, grounding)
+        facts = self.without_model(request, grounding) or Explanation(
+            target=request.target,
+            kind="topic",
+            level=_level(request),
+            focus=request.focus,
+            grounded=False,
+        )
+        return msgspec.structs.replace(
+            facts,
+            text=answer.text.strip(),
+            provider=answer.provider,
+            model=answer.model,
+            finish=answer.finish,
+            unconfirmed=checked.unconfirmed,
+            notices=facts.notices + checked.notices,
+        )
+
+    def check(self, result: Explanation, grounding: Grounding) -> Sequence[Problem]:
+        return ()
+
+    def next_round(self, ask: Ask, answer: Answer, problems: Sequence[Problem]) -> Ask | None:
+        return None
+
+
+def _level(request: ExplainRequest) -> Literal["basic", "intermediate", "advanced"]:
+    return "advanced" if request.level == "detailed" else request.level
+
+
+def _parsed(subject: Subject) -> ParsedModule:
+    """The tree of a file, a notebook's cells as one module, a cell, or a live object's source."""
+    if subject.language == "notebook":
+        return parse(subject, read_notebook(subject).text)
+    if subject.file is None:
+        return parse(subject, read_cell(dedent(subject.text)).text)
+    return parse(subject)
+
+
+def _target(request: ExplainRequest, view: View) -> tuple[Subject | None, str]:
+    """The subject and the symbol in it; no subject for a topic."""
+    if request.subject is not None:
+        return request.subject, request.symbol
+    target = request.target.strip()
+    if request.is_path or view.workspace.locate(target) is not None or _looks_like_path(target):
+        found = view.workspace.resolve(target)
+        if found.is_directory:
+            raise UsageError(
+                f"{found.path!r} is a directory; explain takes one file or name.",
+                code="directory",
+                hint="Name a file in it, or analyze the directory.",
+            )
+        subject = subject_of(view.read(found))
+        return subject, request.symbol
+    if _DOTTED.match(target) or target.isidentifier():
+        place = locate(target, search_roots(view.settings.project_dir))
+        if place is not None:
+            subject = subject_of(view.read(place[0]))
+            return subject, place[1] or request.symbol
+        if _DOTTED.match(target):
+            first = target.partition(".")[0]
+            raise UnknownNameError(
+                f"No source of {target!r} was found: there is no Python module {first!r} in the "
+                "project or on sys.path.",
+                hint="Name a file, an installed module, or write the topic as a sentence.",
+            )
+    return None, ""
+
+
+def _looks_like_path(target: str) -> bool:
+    return "/" in target.split(" ")[0] or target.endswith((".py", ".ipynb", ".pyi"))

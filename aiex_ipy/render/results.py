@@ -1,0 +1,68 @@
+"""Results to text, Markdown, HTML or JSON. Pure: no input, no clock, no terminal."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any, Literal
+
+from aiex_ipy.errors import UnknownNameError, near_miss
+from aiex_ipy.messages import Answer
+from aiex_ipy.operations.analyze import Analysis
+
+Format = Literal["text", "markdown", "html", "json"]
+FORMATS: tuple[Format, ...] = ("text", "markdown", "html", "json")
+
+
+def render(result: Any, format: Format = "text", *, symbols: bool = True) -> str:
+    """Return `result` in `format`, ending in a newline.
+
+    `symbols` False writes no character outside ASCII of our own (for terminals that are not
+    UTF-8). Model text in text, Markdown and HTML has passed the allow-list of `render.safe`.
+    Raises UnknownNameError for another format.
+    """
+    if format == "json":
+        return to_json(result)
+    if format not in FORMATS:
+        raise UnknownNameError(f"There is no format {format!r}.", hint=near_miss(format, FORMATS))
+    module = _module(result)
+    if format == "text":
+        words: str = module.text(result, symbols=symbols)
+        return words
+    markdown: str = module.markdown(result)
+    if format == "markdown":
+        return markdown
+    from aiex_ipy.render.safe import to_html
+
+    return to_html(markdown)
+
+
+def tail(result: Any, *, symbols: bool = True) -> str:
+    """Return as text what is left to say once the facts and the model's words were shown."""
+    words: str = _module(result).tail(result, symbols=symbols)
+    return words
+
+
+def _module(result: Any) -> ModuleType:
+    from importlib import import_module
+
+    name = "explanation"
+    if isinstance(result, Analysis | Answer):
+        name = "analysis" if isinstance(result, Analysis) else "answer"
+    return import_module(f"aiex_ipy.render.{name}")
+
+
+def to_json(result: Any) -> str:
+    """Return the result as JSON: keys in the record's order, no times, no absolute paths."""
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
+
+
+def schema(result_type: Any) -> dict[str, Any]:
+    """Return the JSON schema of a result type.
+
+    Source: JSON Schema 2020-12 as msgspec writes it.
+    """
+    import msgspec
+
+    return msgspec.json.schema(result_type)
