@@ -38,6 +38,19 @@ READING_S = 4.5
 LEAST_BUDGET_TOKENS = 200
 """A prompt with less says too little; a slower machine takes longer over it."""
 
+LONGEST_ANSWER_TOKENS = 600
+"""Where an answer is cut: a model of this size rarely has more to say, and one that repeats
+itself would go on for minutes (1,401 tokens in 40 s were seen, then 4,000 in JSON)."""
+
+MOST_ITEMS = 2
+LONGEST_TEXT = 100
+"""Items of a list and characters of a text in a structured answer of a local model."""
+
+AGAINST_LOOPS = {"dry_multiplier": 0.8, "dry_base": 1.75, "dry_allowed_length": 3}
+"""Sampling that makes a phrase less likely the longer it repeats an earlier one. Not used where
+a schema forces repetition. Source: llama.cpp, tools/server/README, "DRY" (defaults but for the
+length, which leaves code its idioms)."""
+
 
 class EmbeddedProvider:
     """Answers from a GGUF on this machine, at no cost; nothing leaves it.
@@ -131,6 +144,7 @@ class EmbeddedProvider:
             request,
             model=server.model.model,
             temperature=server.model.temperature if temperature is None else temperature,
+            max_tokens=min(request.max_tokens, LONGEST_ANSWER_TOKENS),
         )
         for again in (True, False):
             await server.connected()
@@ -204,6 +218,20 @@ class EmbeddedProvider:
         return server is not None and server.alive()
 
 
+def _bounded(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with lists and texts bounded, so that the grammar made of it comes to an end."""
+    bounded = dict(schema)
+    if schema.get("type") == "object":
+        properties = schema.get("properties", {})
+        bounded["properties"] = {name: _bounded(inner) for name, inner in properties.items()}
+    elif schema.get("type") == "array":
+        bounded["maxItems"] = min(MOST_ITEMS, schema.get("maxItems", MOST_ITEMS))
+        bounded["items"] = _bounded(schema.get("items", {}))
+    elif schema.get("type") == "string" and not {"enum", "const", "pattern"} & set(schema):
+        bounded["maxLength"] = min(LONGEST_TEXT, schema.get("maxLength", LONGEST_TEXT))
+    return bounded
+
+
 def _unavailable(error: StoreError, provider: str) -> UnavailableError:
     """What is wrong with a file or directory, to one who asked a provider for an answer."""
     return UnavailableError(error.message, code=error.code, hint=error.hint, provider=provider)
@@ -275,6 +303,14 @@ class _Server(OpenAICompatibleProvider):
     async def endpoint(self) -> tuple[str, str]:
         ready = (await self.connected()).ready
         return f"{ready.address}/v1", ready.api_key
+
+    def body(self, request: ModelRequest, model: str) -> dict[str, Any]:
+        body = super().body(request, model)
+        if request.response_schema is None:
+            return body | AGAINST_LOOPS
+        form = body["response_format"]["json_schema"]
+        form["schema"] = _bounded(form["schema"])
+        return body
 
     async def choose_model(self) -> tuple[str, str]:
         return self.model.model, ""

@@ -36,17 +36,14 @@ def facts(kind: str) -> VendorFacts:
 
 def check_not_retired(
     kind: str, model: str, peer: Peer, *, today: datetime.date | None = None
-) -> str:
+) -> None:
     """Raise ProviderError with code `model_retired` for a model that the vendor has shut down.
 
-    Return a note for one that will be, else `""`. This holds on the vendor's own host only;
-    elsewhere every name passes.
+    This holds on the vendor's own host only; elsewhere every name passes.
     """
     for row in facts(kind).retired:
-        if model in row.models:
+        if model in row.models and (row.on is None or row.on <= (today or _today())):
             when = f" on {row.on.isoformat()}" if row.on else ""
-            if row.on is not None and row.on > (today or _today()):
-                return f"it will be shut down{when}, use {row.use!r} then"
             raise ProviderError(
                 f"{peer.subject} has shut down model {model!r}{when}.",
                 code="model_retired",
@@ -54,7 +51,6 @@ def check_not_retired(
                 provider=peer.provider,
                 model=model,
             )
-    return ""
 
 
 def _today() -> datetime.date:
