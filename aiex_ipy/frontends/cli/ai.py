@@ -1,0 +1,141 @@
+"""`aiex ai ask|analyze|explain`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiex_ipy.frontends.cli.options import OUTPUT, SECRET_FILES, STDIN_NAME, options_of
+from aiex_ipy.frontends.cli.output import target_of
+
+if TYPE_CHECKING:
+    from aiex_ipy.grounding.facts import Subject
+
+
+@click.command()
+@click.argument("query", nargs=-1)
+@options_of("ask")
+@OUTPUT
+@SECRET_FILES
+def ask(
+    query: tuple[str, ...],
+    context: tuple[str, ...],
+    provider: str | None,
+    model: str | None,
+    output: str,
+    allow_secret_file: bool,
+) -> None:
+    """Ask a free question. The words of QUERY are joined; - reads it from stdin."""
+    from aiex_ipy.frontends.cli.run import engine_for, show
+    from aiex_ipy.operations.ask import AskRequest
+
+    words = _stdin("<stdin>").text if query == ("-",) else " ".join(query)
+    target_of(output)
+    with engine_for(allow_secret_file) as engine:
+        request = AskRequest(query=words, context=context, provider=provider, model=model)
+        show(engine, request, output)
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@options_of("analyze")
+@click.option(
+    "--fail-under",
+    type=click.FloatRange(0, 10),
+    metavar="SCORE",
+    help="Exit 1 when a quality score (0-10) is below this, or there is none.",
+)
+@OUTPUT
+@STDIN_NAME
+@SECRET_FILES
+def analyze(
+    paths: tuple[str, ...],
+    file: tuple[str, ...],
+    type: Any,
+    fail_under: float | None,
+    provider: str | None,
+    model: str | None,
+    output: str,
+    stdin_filename: str | None,
+    allow_secret_file: bool,
+) -> int:
+    """Score code and list its issues: files, directories, notebooks, or - for stdin."""
+    from aiex_ipy.frontends.cli.run import engine_for, failed_inputs, gate, show
+    from aiex_ipy.operations.analyze import AnalyzeRequest
+
+    named = _needed((*file, *paths), "analyze")
+    target_of(output)
+    request = AnalyzeRequest(
+        paths=tuple(path for path in named if path != "-"),
+        subjects=tuple(_stdin(stdin_filename) for path in named if path == "-"),
+        type=type or "all",
+        provider=provider,
+        model=model,
+    )
+    with engine_for(allow_secret_file) as engine:
+        result = show(engine, request, output)
+    return failed_inputs(result) or gate(result, fail_under)
+
+
+@click.command()
+@click.argument("target", nargs=-1, metavar="[PATH|NAME|TOPIC]")
+@options_of("explain")
+@click.option("--symbol", metavar="NAME", help="Explain this function or class of the file.")
+@OUTPUT
+@STDIN_NAME
+@SECRET_FILES
+def explain(
+    target: tuple[str, ...],
+    file: str | None,
+    symbol: str | None,
+    level: Any,
+    focus: Any,
+    provider: str | None,
+    model: str | None,
+    output: str,
+    stdin_filename: str | None,
+    allow_secret_file: bool,
+) -> None:
+    """Explain a file, a dotted name (package.module.function), or a topic.
+
+    The level is intermediate unless named; detailed is advanced.
+    """
+    from aiex_ipy.frontends.cli.run import engine_for, show
+    from aiex_ipy.operations.explain import ExplainRequest
+
+    if file is not None and target:
+        raise click.UsageError(f"Both --file {file!r} and {' '.join(target)!r} were given.")
+    named = _needed((file,) if file is not None else target, "explain")
+    target_of(output)
+    request = ExplainRequest(
+        target="" if named == ("-",) else " ".join(named),
+        subject=_stdin(stdin_filename) if named == ("-",) else None,
+        is_path=file is not None,
+        symbol=symbol or "",
+        level=level or "intermediate",
+        focus=focus or "comprehensive",
+        provider=provider,
+        model=model,
+    )
+    with engine_for(allow_secret_file) as engine:
+        show(engine, request, output)
+
+
+def _needed(named: tuple[str, ...], verb: str) -> tuple[str, ...]:
+    """The inputs; with none, stdin when it is not a terminal, else a usage error."""
+    if named:
+        return named
+    if sys.stdin is not None and not sys.stdin.isatty():
+        return ("-",)
+    raise click.UsageError(f"There is nothing to {verb}. Name a file, or - for stdin.")
+
+
+def _stdin(name: str | None) -> Subject:
+    from aiex_ipy.config import load
+    from aiex_ipy.operations.inputs import subject_of
+    from aiex_ipy.workspace import Workspace
+
+    stream = Workspace(load()).read_stream(sys.stdin.buffer, name=name or "<stdin>")
+    return subject_of(stream)

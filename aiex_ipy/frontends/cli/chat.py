@@ -1,0 +1,88 @@
+"""`aiex ai chat`: a conversation at the terminal, or one turn per line from a pipe."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiex_ipy.frontends.cli.options import SECRET_FILES, options_of
+
+if TYPE_CHECKING:
+    from aiex_ipy.operations.chat import ChatType
+
+HELP = "/clear forgets the conversation, /help shows this, /quit (or Ctrl-D) ends it."
+
+
+@click.command()
+@options_of("chat")
+@SECRET_FILES
+def chat(
+    type: Any,
+    context: tuple[str, ...],
+    provider: str | None,
+    model: str | None,
+    allow_secret_file: bool,
+) -> int:
+    """Hold a conversation; each line is a turn.
+
+    /clear forgets it, /quit or Ctrl-D ends it.
+    """
+    from aiex_ipy.engine.conversation import Conversation
+    from aiex_ipy.errors import AiexError
+    from aiex_ipy.frontends.cli.app import say
+    from aiex_ipy.frontends.cli.run import engine_for
+
+    kind: ChatType = type or "general"
+    watched = sys.stdin.isatty()
+    if watched:
+        print(f"{kind} conversation. {HELP}", file=sys.stderr)
+    code = 0
+    with engine_for(allow_secret_file) as engine:
+        conversation = Conversation(
+            kind, context=context, provider=provider, model=model, engine=engine
+        )
+        while (line := _line(watched)) is not None:
+            word = line.strip()
+            if not word:
+                continue
+            if word.startswith("/"):
+                if word in ("/quit", "/exit"):
+                    break
+                if word == "/clear":
+                    conversation.clear()
+                    print("forgotten", file=sys.stderr)
+                else:
+                    if word != "/help":
+                        print(f"There is no command {word!r}.", file=sys.stderr)
+                    print(HELP, file=sys.stderr)
+                continue
+            try:
+                _turn(conversation, line)
+                code = 0
+            except KeyboardInterrupt:
+                print(file=sys.stdout, flush=True)
+                say("aiex: interrupted; this turn is not remembered.")
+                code = 130
+            except AiexError as error:
+                say(f"aiex: {error}")
+                code = error.exit_code
+    return code
+
+
+def _line(watched: bool) -> str | None:
+    try:
+        if watched:
+            print("you> ", end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return "" if watched else None
+    return line or None
+
+
+def _turn(conversation: Any, line: str) -> None:
+    from aiex_ipy.frontends.cli.run import stream_text
+
+    stream_text(conversation.stream(line))

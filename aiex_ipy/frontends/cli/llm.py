@@ -1,0 +1,84 @@
+"""`aiex llm health|models|providers`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import click
+
+from aiex_ipy.frontends.cli.options import JSON
+from aiex_ipy.frontends.cli.run import engine_for
+from aiex_ipy.messages import ModelInfo
+from aiex_ipy.render.results import to_json
+from aiex_ipy.render.safe import plain
+from aiex_ipy.routing.health import Described, Health, Offer, check_health, describe, list_models
+
+Row = TypeVar("Row")
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@JSON
+def health(names: tuple[str, ...], output: str) -> int:
+    """Ask each provider, or those named, whether it answers; exit 3 when none does."""
+    with engine_for() as engine:
+        rows = engine.call(check_health(engine.models, names))
+    _print(rows, output, _health_line)
+    return 0 if any(row.ok for row in rows) else 3
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@JSON
+def models(names: tuple[str, ...], output: str) -> int:
+    """List the models each provider offers; exit 3 when none answers."""
+    with engine_for() as engine:
+        rows = engine.call(list_models(engine.models, names))
+    _print(rows, output, _offer_lines)
+    return 0 if any(not row.error for row in rows) else 3
+
+
+@click.command()
+@JSON
+def providers(output: str) -> None:
+    """List the providers that can be named; none is asked."""
+    with engine_for() as engine:
+        rows = describe(engine.models)
+    _print(rows, output, _provider_line)
+
+
+def _print(rows: Sequence[Row], output: str, line: Callable[[Row], str]) -> None:
+    if output == "json":
+        print(to_json(rows), end="")
+        return
+    for row in rows:
+        print(line(row))
+
+
+def _health_line(row: Health) -> str:
+    if row.ok:
+        return f"{row.name:18} ok    {row.latency_ms:.0f} ms, {row.models} models"
+    return f"{row.name:18} fail  {plain(f'{row.error} {row.hint}')}".rstrip()
+
+
+def _offer_lines(row: Offer) -> str:
+    if row.error:
+        return plain(f"{row.name}: {row.error} {row.hint}").rstrip()
+    names = [f"  {plain(model.name)}{_size(model)}" for model in row.models]
+    return "\n".join([f"{row.name}:", *(names or ["  (none)"])])
+
+
+def _size(model: ModelInfo) -> str:
+    parts = []
+    if model.context_tokens:
+        parts.append(f"{model.context_tokens} tokens")
+    if model.size_bytes:
+        parts.append(f"{model.size_bytes / 1e6:.0f} MB")
+    return f"  ({', '.join(parts)})" if parts else ""
+
+
+def _provider_line(row: Described) -> str:
+    key = {None: "needs no key", True: "key set", False: "no key"}[row.key]
+    where = row.base_url or "its default address"
+    return f"{row.name:18} {row.kind:18} {row.model or 'its default model'}, {where}, {key}"

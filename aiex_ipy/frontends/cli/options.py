@@ -1,0 +1,53 @@
+"""Options of the commands: those of `engine.verbs`, and those only a command line has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from aiex_ipy.engine.verbs import Option, verb
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+OUTPUT = click.option(
+    "--output",
+    default="text",
+    metavar="FORMAT|FILE",
+    help="text, markdown, html, json, or a file whose suffix says so.",
+)
+STDIN_NAME = click.option(
+    "--stdin-filename", metavar="PATH", help="What to call the code read from stdin (-)."
+)
+SECRET_FILES = click.option(
+    "--allow-secret-file", is_flag=True, help="Read also files that look like secrets."
+)
+JSON = click.option("--output", type=click.Choice(["text", "json"]), default="text")
+
+
+def options_of(name: str) -> Callable[[Command], Command]:
+    """Add the options of a verb to a command; each arrives under `Option.key`, unset as None or
+    as an empty tuple."""
+
+    def add(command: Command) -> Command:
+        for option in reversed(verb(name).options):
+            command = _option(option)(command)
+        return command
+
+    return add
+
+
+def _option(option: Option) -> Callable[[Command], Command]:
+    words = [f"--{name}" for name in (option.name, *option.synonyms)]
+    kind = None
+    if option.choices:
+        kind = click.Choice([*option.choices, *(word for word, _ in option.same_as)])
+    return click.option(
+        *words,
+        option.key,
+        type=kind,
+        metavar=None if option.choices else option.metavar,
+        multiple=option.many,
+        help=option.help,
+    )

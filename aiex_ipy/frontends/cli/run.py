@@ -1,0 +1,111 @@
+"""Run one request for a person at a terminal, or for a program behind a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from aiex_ipy.config import load
+from aiex_ipy.engine.engine import Engine
+from aiex_ipy.frontends.cli.output import emit, symbols_in, target_of, written
+from aiex_ipy.operations.analyze import Analysis
+from aiex_ipy.operations.base import Facts, Note, Request, Speaking, Text, Update
+from aiex_ipy.render.stream import PlainStream
+
+Res = TypeVar("Res")
+
+
+@contextmanager
+def engine_for(allow_secret_file: bool = False) -> Iterator[Engine]:
+    """An engine for one command, closed at its end."""
+    engine = Engine(load(), allow_secret_file=allow_secret_file)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def show(engine: Engine, request: Request[Res], output: str) -> Res:
+    """Run the request, write its result, and return it.
+
+    In text form facts come first, then the model's words as they arrive; other forms are written
+    once, whole. Progress goes to stderr when that is a terminal.
+    """
+    format, file = target_of(output)
+    if engine.is_offline(request):
+        result = engine.run_sync(request)
+        emit(result, output)
+        return result
+    if format != "text" or file is not None:
+        for item in engine.updates(request):
+            if isinstance(item, Speaking | Note):
+                progress(item)
+            elif not isinstance(item, Text | Facts):
+                result = item
+        emit(result, output)
+        return result
+    return stream_text(engine.updates(request))
+
+
+def stream_text(items: Iterable[Update | Res]) -> Res:
+    """Write facts and words as they come, then what is left to say; return the result."""
+    from aiex_ipy.render.results import render, tail
+
+    safe = PlainStream()
+    symbols = symbols_in(sys.stdout)
+    spoken = facts_shown = False
+    for item in items:
+        if isinstance(item, Facts):
+            _out(render(item.result, "text", symbols=symbols))
+            facts_shown = True
+        elif isinstance(item, Speaking | Note):
+            progress(item)
+        elif isinstance(item, Text):
+            _out(safe.feed(item.text))
+            spoken = True
+        else:
+            result = item
+    if spoken:
+        _out(safe.close() + "\n\n")
+    words = tail if spoken or facts_shown else render
+    _out(words(result, symbols=symbols))
+    return result
+
+
+def progress(item: Speaking | Note) -> None:
+    """Tell on stderr, when a person watches it, what is going on."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return
+    if isinstance(item, Note):
+        line = item.text
+    else:
+        line = f"{item.model} ({item.provider}) answers. {item.note}".rstrip()
+    print(written(line, sys.stderr), file=sys.stderr)
+
+
+def gate(result: Analysis, fail_under: float | None) -> int:
+    """Return 1 and say so when a score misses the gate the user set, else 0."""
+    if fail_under is None:
+        return 0
+    if result.quality_score is None:
+        print(f"aiex: {result.path}: there is no quality score, so it fails.", file=sys.stderr)
+        return 1
+    if result.quality_score < fail_under:
+        print(
+            f"aiex: {result.path}: quality score {result.quality_score} is below {fail_under}.",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+def failed_inputs(result: Analysis) -> int:
+    """Return 4 when some of several inputs could not be read, else 0."""
+    return 4 if any(file.error for file in result.files) else 0
+
+
+def _out(text: str) -> None:
+    sys.stdout.write(written(text, sys.stdout))
+    sys.stdout.flush()

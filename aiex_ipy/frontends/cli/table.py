@@ -1,0 +1,61 @@
+"""The commands there are: their names, short help and where they live. Nothing is imported."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """A command (`where` is `module:attribute`) or a group of commands."""
+
+    help: str
+    where: str = ""
+    commands: dict[str, Entry] | None = None
+
+
+Table = dict[str, Entry]
+_CLI = "aiex_ipy.frontends.cli"
+
+COMMANDS: Table = {
+    "ai": Entry(
+        "Ask a model, analyze and explain code, hold a conversation.",
+        commands={
+            "ask": Entry("Ask a free question.", f"{_CLI}.ai:ask"),
+            "analyze": Entry("Score code and list its issues.", f"{_CLI}.ai:analyze"),
+            "explain": Entry("Explain a file, a name, or a topic.", f"{_CLI}.ai:explain"),
+            "chat": Entry("Hold a conversation.", f"{_CLI}.chat:chat"),
+        },
+    ),
+    "models": Entry(
+        "Local models: list, fetch, remove.",
+        commands={
+            "list": Entry("List the local models.", f"{_CLI}.models:list_models"),
+            "pull": Entry("Fetch a local model.", f"{_CLI}.models:pull"),
+            "remove": Entry("Remove a local model.", f"{_CLI}.models:remove"),
+        },
+    ),
+    "llm": Entry(
+        "Providers and their models.",
+        commands={
+            "health": Entry("Ask each provider whether it answers.", f"{_CLI}.llm:health"),
+            "models": Entry("List the models of each provider.", f"{_CLI}.llm:models"),
+            "providers": Entry("List the configured providers.", f"{_CLI}.llm:providers"),
+        },
+    ),
+    "config": Entry(
+        "Settings: show them, find their files, set one.",
+        commands={
+            "show": Entry("Show the settings in force.", f"{_CLI}.config:show"),
+            "path": Entry("Show the files settings come from.", f"{_CLI}.config:path"),
+            "set": Entry("Set one value in a settings file.", f"{_CLI}.config:set_value"),
+        },
+    ),
+    "status": Entry("What is configured and ready.", f"{_CLI}.status:status"),
+    "doctor": Entry(
+        "Check the installation, with a remedy for each fault.", f"{_CLI}.doctor:doctor"
+    ),
+    "demo": Entry("Do the main job on real code in a real kernel.", f"{_CLI}.demo:demo"),
+    "completion": Entry("Print the completion script of a shell.", f"{_CLI}.completion:completion"),
+    "version": Entry("Print the version.", f"{_CLI}.version:version"),
+    "help": Entry("Show the help of a command.", f"{_CLI}.help:help_topic"),
+}
