@@ -9,7 +9,7 @@ from itertools import combinations
 from aiex_ipy.grounding.rules.catalogue import RULES
 from aiex_ipy.grounding.rules.names import root_of
 from aiex_ipy.grounding.rules.scopes import Finding, Scope
-from aiex_ipy.grounding.rules.walk import Walk, at_end, on
+from aiex_ipy.grounding.rules.walk import Walk, at_end, nodes, on
 
 
 @on(ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.match_case)
@@ -73,7 +73,7 @@ class _Method:
         self.special = node.name.startswith("__")
         first = node.args.args[0].arg if node.args.args else ""
         called: set[int] = set()
-        for child in ast.walk(node):
+        for child in nodes(node):
             if isinstance(child, ast.Call):
                 called.add(id(child.func))
             elif isinstance(child, ast.Attribute):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from aiex_ipy.grounding.rules.names import bindings, container, kind_of, repeated, root_of
 from aiex_ipy.grounding.rules.scopes import Finding, Loop, Scope
-from aiex_ipy.grounding.rules.walk import Site, Walk, on, on_call
+from aiex_ipy.grounding.rules.walk import Site, Walk, nodes, on, on_call
 
 # Command lines are short: shifting them costs nothing.
 _ARGUMENTS = frozenset({"arg", "args", "argv", "rargs", "largs", "arguments", "options"})
@@ -103,7 +103,7 @@ def _reset(loop: Loop, label: str) -> bool:
     """Whether the loop assigns the attribute anew somewhere."""
     return any(
         ast.unparse(target) == label
-        for node in ast.walk(loop.node)
+        for node in nodes(loop.node)
         if isinstance(node, ast.Assign)
         for target in node.targets
         if isinstance(target, ast.Attribute)

@@ -6,6 +6,7 @@ import ast
 from typing import Literal
 
 from aiex_ipy.grounding.rules.scopes import Binding, Loop, Scope
+from aiex_ipy.grounding.rules.walk import nodes
 
 Kind = Literal["list", "str", "bytes", "tuple", "dict", "set", ""]
 
@@ -237,7 +238,7 @@ def steady(scope: Scope, name: str, loop: Loop) -> bool:
 
 
 def names_in(node: ast.AST) -> set[str]:
-    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    return {n.id for n in nodes(node) if isinstance(n, ast.Name)}
 
 
 def varies(scope: Scope, node: ast.AST, loop: Loop) -> bool:

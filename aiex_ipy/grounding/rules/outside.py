@@ -18,14 +18,14 @@ _ENTRY_CHECKS = frozenset(
 
 @on_call(*sorted(name.rpartition(".")[2] for name in _ENTRY_CHECKS), looping=True)
 def entry_check(walk: Walk, node: ast.Call) -> None:
-    if node.args and walk.dotted(node.func) in _ENTRY_CHECKS:
+    if node.args:
         walk.site(_entry_check, node)
 
 
 def _entry_check(walk: Walk, site: Site) -> Iterator[Finding]:
-    scope = site.scope
+    scope, called = site.scope, walk.dotted(site.node.func)
     assert site.loop is not None
-    for loop in site.loop.chain():
+    for loop in site.loop.chain() if called in _ENTRY_CHECKS else ():
         node = loop.node
         for part in [node] if loop.kind != "comprehension" else node.generators:
             if loop.kind == "while" or not isinstance(part.target, ast.Name):
@@ -37,7 +37,7 @@ def _entry_check(walk: Walk, site: Site) -> Iterator[Finding]:
                     "AX112",
                     site.node,
                     scope,
-                    f"'{walk.dotted(site.node.func)}' asks the file system about each name that "
+                    f"'{called}' asks the file system about each name that "
                     "os.listdir gave, which os.scandir answers with the names",
                     subject=part.target.id,
                 )
@@ -134,15 +134,16 @@ _CONNECTIONS = frozenset(
 
 @on_call(*sorted({n.rpartition(".")[2] for n in _REQUESTS | _CONNECTIONS}), looping=True)
 def connection(walk: Walk, node: ast.Call) -> None:
-    if walk.dotted(node.func) in _REQUESTS or walk.dotted(node.func) in _CONNECTIONS:
-        walk.site(_connection, node)
+    walk.site(_connection, node)
 
 
 def _connection(walk: Walk, site: Site) -> Iterator[Finding]:
     call, scope, loop = site.node, site.scope, site.loop
     assert loop is not None
     called = walk.imported(call.func, scope)
-    if not called or loop.kind == "while" or bounded(loop) or _counts(walk, loop):
+    if called not in _REQUESTS and called not in _CONNECTIONS:
+        return
+    if loop.kind == "while" or bounded(loop) or _counts(walk, loop):
         return
     given = (*call.args, *(k.value for k in call.keywords))
     if called in _CONNECTIONS and any(varies(scope, a, loop) for a in given):

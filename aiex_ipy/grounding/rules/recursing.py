@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from aiex_ipy.grounding.rules.scopes import Finding
-from aiex_ipy.grounding.rules.walk import Walk, at_end
+from aiex_ipy.grounding.rules.walk import Walk, at_end, nodes
 
 
 @at_end
@@ -19,7 +19,7 @@ def exponential(walk: Walk) -> Iterator[Finding]:
         if any("cache" in ast.unparse(d) or "memo" in ast.unparse(d) for d in node.decorator_list):
             continue
         numbers = {a.arg for a in node.args.args}
-        for sum_ in ast.walk(node):
+        for sum_ in nodes(node):
             if not isinstance(sum_, ast.BinOp):
                 continue
             sides = (sum_.left, sum_.right)

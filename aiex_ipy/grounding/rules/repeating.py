@@ -64,14 +64,16 @@ def _unchanged(walk: Walk, site: Site) -> Iterator[Finding]:
 
 @on_call("compile", looping=True)
 def pattern(walk: Walk, node: ast.Call) -> None:
-    if node.args and walk.dotted(node.func) in ("re.compile", "regex.compile"):
+    if node.args:
         walk.site(_pattern, node)
 
 
 def _pattern(walk: Walk, site: Site) -> Iterator[Finding]:
     scope, loop = site.scope, site.loop
     assert loop is not None
-    if not bounded(loop) and not any(varies(scope, a, loop) for a in site.node.args):
+    if walk.dotted(site.node.func) not in ("re.compile", "regex.compile") or bounded(loop):
+        return
+    if not any(varies(scope, a, loop) for a in site.node.args):
         yield Finding(
             "AX123", site.node, scope, "the same regular expression is compiled on each pass"
         )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from aiex_ipy.grounding.rules.growing import of_command_line
 from aiex_ipy.grounding.rules.names import bounded, container, names_in, root_of
 from aiex_ipy.grounding.rules.scopes import Finding, Scope
-from aiex_ipy.grounding.rules.walk import Site, Walk, on, on_call
+from aiex_ipy.grounding.rules.walk import Site, Walk, nodes, on, on_call
 
 
 @on(ast.Assign, looping=True)
@@ -57,7 +57,7 @@ def _same(one: ast.expr, other: ast.expr) -> bool:
 def _tests(test: ast.expr, target: ast.expr, scope: Scope) -> bool:
     """Whether the loop goes on for as long as there is some of the target left."""
     root = root_of(target)
-    for node in ast.walk(test):
+    for node in nodes(test):
         if isinstance(node, (ast.Name, ast.Attribute)) and _same(node, target):
             return True
         if isinstance(node, ast.Name) and any(
@@ -137,7 +137,7 @@ def _walks_list(scope: Scope, source: ast.expr, name: str) -> bool:
 def _leaves(body: list[ast.stmt], call: ast.Call) -> bool:
     """Whether the loop ends right after the removal."""
     for statement in body:
-        for node in ast.walk(statement):
+        for node in nodes(statement):
             for block in (getattr(node, "body", None), getattr(node, "orelse", None)):
                 if isinstance(block, list) and any(
                     isinstance(s, ast.Expr) and s.value is call for s in block

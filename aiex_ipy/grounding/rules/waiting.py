@@ -24,17 +24,20 @@ _BLOCKING = frozenset(
 
 
 @on_call(*sorted({name.rpartition(".")[2] for name in _BLOCKING}))
-def blocking(walk: Walk, node: ast.Call) -> None:
-    if type(walk.scope.node) is ast.FunctionDef and walk.dotted(node.func) in _BLOCKING:
-        called = walk.imported(node.func, walk.scope)
-        if called:
-            walk.blocking.setdefault(walk.scope, called)
+def waits(walk: Walk, node: ast.Call) -> None:
+    if type(walk.scope.node) is ast.FunctionDef:
+        walk.waits.append((walk.scope, node))
 
 
 @at_end
 def blocking_helpers(walk: Walk) -> Iterator[Finding]:
     """Async functions that call a function of their module which blocks."""
-    if not walk.blocking:
+    blocking: dict[Scope, str] = {}
+    for scope, call in walk.waits:
+        called = walk.imported(call.func, scope)
+        if called in _BLOCKING:
+            blocking.setdefault(scope, called)
+    if not blocking:
         return
     functions: dict[tuple[Scope, str], Scope] = {}
     for scope in walk.scopes:
@@ -43,13 +46,13 @@ def blocking_helpers(walk: Walk) -> Iterator[Finding]:
     for scope in walk.scopes:
         for call, _ in scope.calls if scope.asynchronous else ():
             callee = _callee(functions, scope, call)
-            if callee is not None and callee in walk.blocking:
+            if callee is not None and callee in blocking:
                 yield Finding(
                     "AX116",
                     call,
                     scope,
                     f"the event loop stands still in {callee.qualname!r}, "
-                    f"which calls '{walk.blocking[callee]}'",
+                    f"which calls '{blocking[callee]}'",
                     subject=callee.qualname,
                 )
 
