@@ -42,7 +42,7 @@ def set_value(
     import tomlkit
 
     document = tomlkit.parse(_text(path))
-    _put(document, [*table, *words], typed_value)
+    _put(document, [*table, *words], typed_value, path)
     content: Any = document.unwrap()
     for word in table:
         content = content.get(word, {})
@@ -110,7 +110,7 @@ def _text(path: str) -> str:
     return files.decode(path)
 
 
-def _put(document: TOMLDocument, words: list[str], value: Any) -> None:
+def _put(document: TOMLDocument, words: list[str], value: Any, path: str) -> None:
     import tomlkit
 
     table: Any = document
@@ -120,9 +120,10 @@ def _put(document: TOMLDocument, words: list[str], value: Any) -> None:
         table = table[word]
         if not isinstance(table, dict):
             raise ConfigError(
-                f"{word!r} is {shown(table)}, but must be a table.",
+                f"{word!r} in {path!r} is {shown(table)}, but must be a table.",
                 code="bad_value",
                 hint="Correct the file first.",
+                file=path,
             )
     last = words[-1]
     for spelled in list(table):

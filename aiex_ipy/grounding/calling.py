@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from aiex_ipy.grounding.names import Call, Names
 from aiex_ipy.grounding.project import module_names
@@ -13,27 +13,62 @@ from aiex_ipy.grounding.python import ParsedModule, Scope
 
 class CallFact(Struct, frozen=True, kw_only=True):
     """A call between functions. `name` is the other side: the callee's dotted name, or the
-    caller's qualified name (`<module>` for module level); `own` when it is of this module."""
+    caller's qualified name (`<module>` for module level); `own` when it is of this module.
+    `defined` is what type inference says it is (`pathlib.Path.open`), `""` when not asked."""
 
     name: str
     line: int
     path: str
     own: bool = True
+    defined: str = ""
 
 
-def callees(names: Names, scope: Scope) -> list[CallFact]:
+def callees(names: Names, scope: Scope, *, infer_at_most: int = 0) -> list[CallFact]:
     """Return what a function or class calls, each once, in source order; not the methods of
-    values without a name (`"{}".format`)."""
+    values without a name (`"{}".format`).
+
+    Type inference is asked about the first `infer_at_most` calls that names alone do not tell.
+    """
     first: dict[tuple[str, bool], Call] = {}
     for call in names.calls_of(scope.name):
         if not call.callee.startswith("?"):
             first.setdefault((call.callee, call.local), call)
+    unclear = [call for call in first.values() if not _is_clear(names, call)]
+    inferred = _inferred(names, unclear[:infer_at_most])
     return [
         CallFact(
-            name=call.callee.lstrip("."), line=call.line, path=names.parsed.path, own=call.local
+            name=call.callee.lstrip("."),
+            line=call.line,
+            path=names.parsed.path,
+            own=call.local,
+            defined=inferred.get(call, ""),
         )
         for call in first.values()
     ]
+
+
+def _is_clear(names: Names, call: Call) -> bool:
+    """True when imports and definitions tell what is called: no local value stands in front."""
+    scope = names.scopes.get(call.caller)
+    first = call.callee.partition(".")[0]
+    return call.local or "." not in call.callee or first not in names.locals_of(scope)
+
+
+def _inferred(names: Names, calls: list[Call]) -> dict[Call, str]:
+    if not calls:
+        return {}
+    from aiex_ipy.grounding.types import Types
+
+    types = Types(structs.replace(names.parsed.subject, text=names.parsed.text))
+    found: dict[Call, str] = {}
+    for call in calls:
+        function = call.node.func
+        line, column = function.end_lineno or call.line, function.end_col_offset or 0
+        before = names.parsed.lines[line - 1].encode()[:column].decode(errors="replace")
+        meant = types.definitions(line, len(before))
+        if meant and meant[0].kind in ("function", "class"):
+            found[call] = meant[0].name
+    return found
 
 
 def callers(names: Names, scope: Scope) -> list[CallFact]:

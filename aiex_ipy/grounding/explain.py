@@ -129,11 +129,16 @@ class ModuleExplanation(Struct, frozen=True, kw_only=True):
 
 
 def explain_symbol(
-    parsed: ParsedModule, name: str, *, others: Sequence[ParsedModule] = ()
+    parsed: ParsedModule,
+    name: str,
+    *,
+    others: Sequence[ParsedModule] = (),
+    infer_at_most: int = 0,
 ) -> SymbolExplanation:
     """Return the facts of the function or class `name` (qualified, or its last part if unique).
 
-    `others` are modules, not released, in which callers are looked for too.
+    `others` are modules, not released, in which callers are looked for too. jedi is asked what
+    the first `infer_at_most` calls on local values mean; that may take seconds.
 
     Raises:
         UnknownNameError: the module has no such function or class.
@@ -141,7 +146,10 @@ def explain_symbol(
     names = Names(parsed)
     scope = find(names, name)
     complexity = metrics.cognitive(parsed) or {}
-    facts = _common(names, scope, complexity, others)
+    facts = structs.replace(
+        _common(names, scope, complexity, others),
+        callees=tuple(callees(names, scope, infer_at_most=infer_at_most)),
+    )
     if isinstance(scope.node, Function):
         return _of_function(facts, names, scope, scope.node)
     assert isinstance(scope.node, ast.ClassDef)
@@ -233,7 +241,6 @@ def _common(
         statements=scope.statements,
         cognitive=sum(complexity.get(s.start, 0) for s in inside if not s.in_function),
         callers=calling,
-        callees=tuple(callees(names, scope)),
         recursive=is_recursive(names, scope.name),
         effects=tuple(effects_of(names, scope)),
         effects_through=tuple(effects_through(names, scope)),

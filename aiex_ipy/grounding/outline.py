@@ -264,7 +264,8 @@ def _code(condition: str) -> str:
 
 
 def _call(call: CallFact) -> str:
-    return f"`{call.name}`" + ("" if call.own else " (from outside)") + f", line {call.line}"
+    where = "" if call.own else f" (`{call.defined}`)" if call.defined else " (from outside)"
+    return f"`{call.name}`{where}, line {call.line}"
 
 
 def _caller(call: CallFact) -> str:

@@ -22,6 +22,7 @@ class AnswerFold:
     def __init__(self) -> None:
         self.provider = ""
         self.model = ""
+        self.note = ""
         self._pieces: list[str] = []
         self._calls: dict[int, list[str]] = {}
         self._finish: Finish | None = None
@@ -36,7 +37,7 @@ class AnswerFold:
             call[1] = call[1] or chunk.name
             call[2] += chunk.arguments
         elif isinstance(chunk, Opened):
-            self.provider, self.model = chunk.provider, chunk.model
+            self.provider, self.model, self.note = chunk.provider, chunk.model, chunk.note
         else:
             self._finish = chunk
 
@@ -67,6 +68,7 @@ class AnswerFold:
                 for index, call in sorted(self._calls.items())
             ),
             refusal=finish.refusal,
+            note=self.note,
         )
 
 

@@ -36,14 +36,17 @@ def facts(kind: str) -> VendorFacts:
 
 def check_not_retired(
     kind: str, model: str, peer: Peer, *, today: datetime.date | None = None
-) -> None:
+) -> str:
     """Raise ProviderError with code `model_retired` for a model that the vendor has shut down.
 
-    This holds on the vendor's own host only; elsewhere every name passes.
+    Return a note for one that will be, else `""`. This holds on the vendor's own host only;
+    elsewhere every name passes.
     """
     for row in facts(kind).retired:
-        if model in row.models and (row.on is None or row.on <= (today or _today())):
+        if model in row.models:
             when = f" on {row.on.isoformat()}" if row.on else ""
+            if row.on is not None and row.on > (today or _today()):
+                return f"it will be shut down{when}, use {row.use!r} then"
             raise ProviderError(
                 f"{peer.subject} has shut down model {model!r}{when}.",
                 code="model_retired",
@@ -51,6 +54,7 @@ def check_not_retired(
                 provider=peer.provider,
                 model=model,
             )
+    return ""
 
 
 def _today() -> datetime.date:

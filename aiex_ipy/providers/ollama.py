@@ -160,7 +160,7 @@ class OllamaDecoder:
 
     def whole(self, body: bytes) -> list[Chunk]:
         """Take the body of an answer that was not streamed."""
-        return self._taken([body])
+        return self._taken(body.split(b"\n"))
 
     def finish(self) -> Finish | None:
         """Return the last chunk, or None when the answer was cut."""

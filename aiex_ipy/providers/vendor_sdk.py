@@ -52,9 +52,8 @@ class VendorProvider(WireProvider):
         url = http_url(self.instance.base_url or self.vendor_url)
         return urlsplit(url).hostname in facts(self.kind).hosts
 
-    def check(self, model: str) -> None:
-        if self.at_vendor:
-            check_not_retired(self.kind, model, self.peer())
+    def check(self, model: str) -> str:
+        return check_not_retired(self.kind, model, self.peer()) if self.at_vendor else ""
 
     def peer(self) -> Peer:
         variable = self.instance.api_key_env or self.key_variable

@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 import msgspec
 
 from aiex_ipy.config.settings import ProviderSettings, Secret, Settings
-from aiex_ipy.errors import AiexError
+from aiex_ipy.errors import AiexError, CredentialsError
 from aiex_ipy.messages import Chunk, Finish, ModelInfo, ModelRequest, Opened
 from aiex_ipy.providers.answering import whole
 from aiex_ipy.providers.faults import HttpFault, Peer, from_exception, hung_up, wrong_content
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx2
 
 CONNECT_S = 5.0  # as both vendors' SDKs by default
@@ -83,8 +85,9 @@ class WireProvider:
         """Return the JSON body of a request."""
         raise NotImplementedError
 
-    def check(self, model: str) -> None:
-        """Raise ProviderError for a model that is known to be gone."""
+    def check(self, model: str) -> str:
+        """Raise ProviderError for a model known to be gone; return what is to be told of it."""
+        return ""
 
     def headers(self, key: str) -> dict[str, str]:
         """Return the headers that carry the key."""
@@ -135,13 +138,12 @@ class WireProvider:
     async def _chunks(self, request: ModelRequest, peer: Peer) -> AsyncGenerator[Chunk, None]:
         from contextlib import aclosing
 
-        url, key = await self.endpoint()
-        peer.base_url, peer.secret = url, Secret(key)
+        url, key = await self._sendable(peer)
         model, note = (request.model, "") if request.model else await self.choose_model()
         peer.model = model
-        opened = Opened(provider=self.name, model=model, note=note)
         decoder = self.decoder()
-        self.check(model)
+        note = "; ".join(part for part in (note, self.check(model)) if part)
+        opened = Opened(provider=self.name, model=model, note=note)
         body = self.body(request, model)
         try:
             response = await self.send(url, key, self.path, body, stream=request.stream)
@@ -150,12 +152,12 @@ class WireProvider:
                 raise
             # A kept connection may be closed by the server in the moment it is used again.
             response = await self.send(url, key, self.path, body, stream=request.stream)
-        if request.stream:
+        if request.stream and not _is_whole(response):
             async with aclosing(_streamed(response, decoder, opened)) as chunks:
                 async for chunk in chunks:
                     yield chunk
         else:
-            said = decoder.whole(response.content)
+            said = decoder.whole(await _read(response))
             if decoder.heard:
                 yield opened
             for chunk in said:
@@ -207,8 +209,7 @@ class WireProvider:
         peer = self.peer()
         try:
             async with asyncio.timeout(self.first_byte_s):
-                url, key = await self.endpoint()
-                peer.base_url, peer.secret = url, Secret(key)
+                url, key = await self._sendable(peer)
                 if from_root:
                     url = url.removesuffix(urlsplit(url).path)
                 response = await self.send(url, key, path, body)
@@ -219,11 +220,37 @@ class WireProvider:
                 raise
             raise mapped from error
 
+    async def _sendable(self, peer: Peer) -> tuple[str, str]:
+        """Return base URL and key, told to `peer`; CredentialsError for what no header holds."""
+        url, key = await self.endpoint()
+        peer.base_url, peer.secret = url, Secret(key)
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise CredentialsError(
+                f"The key of provider {self.name!r} holds a character that no key has.",
+                code="bad_key",
+                hint=f"{peer.key_remedy.rstrip('.')}, without quotes, blanks and line ends.",
+                provider=self.name,
+            )
+        return url, key
+
     def client(self, url: str) -> httpx2.AsyncClient:
         """Return the kept client."""
         if self._client is None:
             self._client = new_client(url)
         return self._client
+
+
+def _is_whole(response: httpx2.Response) -> bool:
+    """Return whether a server answered in one piece, whatever it was asked for."""
+    kind: str = response.headers.get("content-type", "")
+    return kind.partition(";")[0].strip() == "application/json"
+
+
+async def _read(response: httpx2.Response) -> bytes:
+    try:
+        return await response.aread()
+    finally:
+        await response.aclose()
 
 
 async def checked(response: httpx2.Response) -> httpx2.Response:
@@ -262,12 +289,18 @@ def new_client(base_url: str) -> httpx2.AsyncClient:
     """
     import httpx2
 
+    here, tls = is_loopback(base_url), base_url.startswith("https:")
+    verify: ssl.SSLContext | bool = tls
+    if here and tls:  # without `trust_env` the client would pass over SSL_CERT_FILE too
+        import ssl
+
+        verify = ssl.create_default_context()
     return httpx2.AsyncClient(
         timeout=httpx2.Timeout(IDLE_S, connect=CONNECT_S),
         limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100),
         follow_redirects=False,
-        trust_env=not is_loopback(base_url),
-        verify=base_url.startswith("https:"),
+        trust_env=not here,
+        verify=verify,
     )
 
 

@@ -73,7 +73,9 @@ def _blocks(tokens: Iterator[Token], references: References) -> Iterator[Block]:
         if kind in ("paragraph", "heading", "th", "td"):
             inlines = words(next(tokens).content, references)
             next(tokens)
-            if inlines or kind in ("th", "td"):
+            if kind == "paragraph" and len(inlines) == 1 and inlines[0].display:
+                yield Block("maths", text=inlines[0].text)
+            elif inlines or kind in ("th", "td"):
                 yield _worded(kind, token, inlines)
             continue
         yield from _container(kind, token, tuple(_blocks(tokens, references)))

@@ -1,6 +1,6 @@
 """Allowed constructs written as Markdown that parsers agree on.
 
-Text carries no character that could be markup (`safe.literal_text`); the marks here are the ones
+Text carries no character that could be markup (`literal_text`); the marks here are the ones
 CommonMark, marked, mistune and the splitters that cut out TeX first read alike.
 """
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from aiex_ipy.render.allowed import Block
 from aiex_ipy.render.inlines import Inline
-from aiex_ipy.render.safe import literal_text
+from aiex_ipy.render.literal import literal_text
 
 # JupyterLab cuts these out of code blocks in lists and quotes (it knows unindented fences only),
 # up to the next blank line; nbconvert cuts `$$ … $$` and environments out of code spans.
@@ -149,8 +149,12 @@ def _inlines(words: Sequence[Inline], place: _Place, *, line_start: bool = False
         elif inline.kind in ("newline", "break"):
             last = at + 1 == len(words)
             part = "" if last or not parts else _line_end(inline.kind, place)
+            if not last and (words[at - 1].display or words[at + 1].display):
+                part = " "  # on a line of its own it would be a block
         else:
             part = _enclosed(inline, place)
+        if parts:
+            part = _off_tilde(parts[-1], part)
         if part:
             parts.append(part)
     return "".join(parts)
@@ -185,7 +189,12 @@ def _enclosed(inline: Inline, place: _Place) -> str:
     mark = _MARK_PAIRS[inline.kind][place.within.count(inline.kind) % 2]
     deeper = place._replace(within=(*place.within, inline.kind))
     inside = _inlines(inline.inside, deeper).strip(" \t")
-    return f"{mark}{inside}{mark}" if inside else ""
+    return f"{mark}{_off_tilde(mark, inside)}{mark}" if inside else ""
+
+
+def _off_tilde(before: str, after: str) -> str:
+    """Keep a code span off a tilde: marked takes "~`" for text when the tilde strikes nothing."""
+    return _WORD_JOINER + after if before.endswith("~") and after.startswith("`") else after
 
 
 def _code_span(text: str, place: _Place) -> str:

@@ -33,21 +33,21 @@ _TAGS = re.compile(
     "|[\U000e0000-\U000e007f]+"
 )
 # A variation selector picks one glyph of one character; a row of them carries hidden bytes.
-_SELECTOR = re.compile(
+_SELECTOR = (
     "(?<![0-9#*\u00a9\u00ae\u0590-\u1fff\u2070-\ufdff\ufe10-\uffff\U00010000-\U000e00ff])"
     "[\ufe00-\ufe0f]"
     "|(?<![\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef]"
 )
 # ZWNJ and ZWJ shape Arabic, Persian, Indic words and emoji: kept singly after such a character,
 # dropped after Latin, Greek, Cyrillic, punctuation or nothing, where they can only hide.
-_JOINERS = re.compile("(?<=[\u200c\u200d])[\u200c\u200d]+")
-_JOINER = re.compile(
-    "(?<![\u0590-\u1dff\u2190-\ufdff\ufe0f\ufe10-\uffff\U00010000-\U0010ffff])[\u200c\u200d]"
-)
+_JOINERS = "(?<=[\u200c\u200d])[\u200c\u200d]+"
+_JOINER = "(?<![\u0590-\u1dff\u2190-\ufdff\ufe0f\ufe10-\uffff\U00010000-\U0010ffff])[\u200c\u200d]"
 # LRM, RLM, ALM place punctuation in Hebrew and Arabic lines; a text without such letters has no
 # use for them.
 _MARKS = re.compile("[\u061c\u200e\u200f]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff]")
+# The patterns of selectors and joiners are compiled (7 ms) only for a text that holds one of these.
+_SHAPING = re.compile("[\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SUSPECT = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
@@ -77,6 +77,7 @@ def plain(text: str) -> str:
     text = _TAGS.sub(r"\1", text)
     if not _RIGHT_TO_LEFT.search(text):
         text = _MARKS.sub("", text)
-    text = _SELECTOR.sub("", text)
-    text = _JOINERS.sub("", text)
-    return _JOINER.sub("", text)
+    if _SHAPING.search(text):
+        for pattern in (_SELECTOR, _JOINERS, _JOINER):
+            text = re.sub(pattern, "", text)
+    return text

@@ -236,19 +236,19 @@ async def cancel(subject: Subject) -> None:
                 break
     assert await subject.saw_disconnect()
 
-    subject.say(Reply(text="word " * 200, pause_s=0.05))
-    task = asyncio.ensure_future(
-        collect(subject.provider.stream(question("Write a long story.", max_tokens=400)))
-    )
-    await asyncio.sleep(0.3)
-    task.cancel()
-    try:
-        await task
-    except asyncio.CancelledError:
-        pass
-    else:
-        raise AssertionError("a cancelled request ended as if whole")
-    assert await subject.saw_disconnect()
+    for streamed in (True, False):
+        subject.say(Reply(text="word " * 200, pause_s=0.05, first_pause_s=0.0 if streamed else 9.0))
+        request = question("Write a long story.", max_tokens=400, stream=streamed)
+        task = asyncio.ensure_future(collect(subject.provider.stream(request)))
+        await asyncio.sleep(0.3)
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
+        else:
+            raise AssertionError("a cancelled request ended as if whole")
+        assert await subject.saw_disconnect()
 
     subject.say(Reply())
     _, answer = await heard(subject, question())

@@ -161,7 +161,7 @@ class LoopbackServer:
                 connections.discard(task)
                 writer.transport.abort()
 
-        server = await asyncio.start_server(connected, "127.0.0.1", self.port)
+        server = await asyncio.start_server(connected, "127.0.0.1", self.port, backlog=1024)
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._stop.wait()

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from msgspec import Struct
 
 from aiex_ipy.config.settings import Settings
-from aiex_ipy.errors import WorkspaceError, near_miss
+from aiex_ipy.errors import ConfigError, WorkspaceError, near_miss
 from aiex_ipy.workspace import languages, patterns, tree
 from aiex_ipy.workspace.decoding import decode
 
@@ -74,7 +74,16 @@ class Workspace:
         self._denied_paths = tuple(
             {form for path in sandbox.denied_paths for form in (path, os.path.realpath(path))}
         )
-        self._denied = patterns.any_of(sandbox.denied_patterns)
+        try:
+            self._denied = patterns.any_of(sandbox.denied_patterns)
+        except ValueError as error:
+            raise ConfigError(
+                f"'sandbox.denied_patterns' holds {str(error)!r}, which is no pattern.",
+                code="bad_value",
+                hint="Correct the range in its brackets.",
+                key="sandbox.denied_patterns",
+                value=str(error),
+            ) from None
         self._library: tuple[str, ...] | None = None
 
     def locate(self, text: str) -> Located | None:

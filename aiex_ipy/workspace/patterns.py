@@ -67,11 +67,12 @@ def _piece(pattern: str, place: int) -> tuple[str, int]:
     if char == "?":
         return "[^/]", place + 1
     if char == "[":
-        closing = pattern.find("]", place + 2)
+        # The first character inside is never the closing one.
+        negated = pattern[place + 1 : place + 2] in ("!", "^")
+        first = place + 2 if negated else place + 1
+        closing = pattern.find("]", first + 1)
         if closing > 0:
-            inside = pattern[place + 1 : closing]
-            negated = inside[0] in "!^"
-            inside = re.sub(r"([\\\[&~|^])", r"\\\1", inside[1:] if negated else inside)
+            inside = re.sub(r"([\\\[\]&~|^]|(?<=-)-)", r"\\\1", pattern[first:closing])
             return f"(?!/)[{'^' if negated else ''}{inside}]", closing + 1
     if char == "\\" and place + 1 < len(pattern):
         return re.escape(pattern[place + 1]), place + 2
@@ -79,9 +80,19 @@ def _piece(pattern: str, place: int) -> tuple[str, int]:
 
 
 def any_of(patterns: Iterable[str]) -> re.Pattern[str]:
-    """Return one expression that matches, in full and without case, what any pattern does."""
-    joined = "|".join(f"(?:{glob_to_regex(pattern)})" for pattern in patterns)
-    return re.compile(joined or r"(?!)", re.IGNORECASE | re.DOTALL)
+    """Return one expression that matches, in full and without case, what any pattern does.
+
+    Raises ValueError for a pattern with a range that ends before it begins.
+    """
+    pieces = []
+    for pattern in patterns:
+        regex = glob_to_regex(pattern)
+        try:
+            re.compile(regex)
+        except re.error:
+            raise ValueError(pattern) from None
+        pieces.append(f"(?:{regex})")
+    return re.compile("|".join(pieces) or r"(?!)", re.IGNORECASE | re.DOTALL)
 
 
 class Ignored:

@@ -287,6 +287,19 @@ def test_an_override_may_be_text_or_typed(place: Place) -> None:
     assert settings.log == "warning"
 
 
+def test_the_project_may_be_an_override(place: Place) -> None:
+    """`--project-dir` is found like AIEX_PROJECT_DIR and wins over it."""
+    from aiex_ipy.config import load_with_origins
+
+    place.aiex.write_text("log = 'info'\n")
+    loaded = load_with_origins(
+        environ=place.environ(AIEX_PROJECT_DIR=str(place.home)),
+        overrides={"project_dir": str(place.project)},
+    )
+    assert (loaded.settings.project_dir, loaded.settings.log) == (str(place.project), "info")
+    assert loaded.origins["project_dir"] == Origin("override")
+
+
 def test_a_wrong_override_is_told_without_a_file(place: Place, refused: Callable[..., str]) -> None:
     """A value of a call has no file to name."""
     assert refused(overrides={"llm.timeot_ms": 1}).startswith(

@@ -157,3 +157,27 @@ def test_a_home_that_cannot_be_written_is_told(place: Place) -> None:
         put(place, "log", "info")
     assert caught.value.code == "unwritable"
     assert "cannot be written: " in str(caught.value)
+
+
+def test_a_value_in_the_place_of_a_table_is_told(place: Place) -> None:
+    """What is in the way is named with its file."""
+    place.user.write_text("llm = 3\n")
+    with pytest.raises(ConfigError) as caught:
+        put(place, "llm.timeout_ms", 5)
+    assert str(caught.value) == (
+        f"'llm' in {str(place.user)!r} is 3, but must be a table. Correct the file first."
+    )
+
+
+def test_a_full_disk_leaves_the_old_file(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new text takes the place of the old only when it is whole; nothing else is left."""
+    place.user.write_text("log = 'info'\n")
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigError, match="cannot be written: No space left on device"):
+        put(place, "log", "error")
+    assert place.user.read_text() == "log = 'info'\n"
+    assert os.listdir(place.config) == ["config.toml"]

@@ -86,7 +86,7 @@ class Scripted:
             ProviderSettings(name="scripted", kind="scripted"),
             SETTINGS,
             script=script,
-            pause_s=replies[0].pause_s,
+            pause_s=max(replies[0].pause_s, replies[0].first_pause_s),
         )
 
     async def saw_disconnect(self) -> bool:

@@ -39,7 +39,7 @@ from aiex_ipy.providers.openai import OpenAIProvider
 from aiex_ipy.providers.openai_compatible import OpenAICompatibleProvider
 from aiex_ipy.testing.conformance import question
 from aiex_ipy.testing.loopback import LoopbackServer
-from aiex_ipy.testing.replies import Raw, Reply
+from aiex_ipy.testing.replies import Raw, Reply, whole_body
 
 KEY = "sk-secret-0123456789"
 PEER = Peer(
@@ -364,10 +364,15 @@ def test_retry_after_in_all_its_forms(headers, seconds):
 # Over the wire.
 
 
-def ask(
-    kind: str, server: LoopbackServer | str, *, timeout_ms: int = 5000, request: ModelRequest
-) -> AiexError:
-    """Return the error that asking ends with."""
+async def answer_of(
+    kind: str,
+    server: LoopbackServer | str,
+    request: ModelRequest,
+    *,
+    timeout_ms: int = 5000,
+    key: str = KEY,
+) -> str:
+    """Return the text of an answer."""
     if isinstance(server, str):
         url = server
     else:
@@ -376,20 +381,23 @@ def ask(
         name="mine",
         kind=kind,
         base_url=url,
-        api_key=Secret(KEY),
+        api_key=Secret(key),
         model="loopback-model",
         timeout_ms=timeout_ms,
     )
+    provider = PROVIDERS[kind](instance, Settings(llm=LLMSettings()))
+    try:
+        return (await collect(provider.stream(request))).text
+    finally:
+        await provider.aclose()
 
-    async def run() -> None:
-        provider = PROVIDERS[kind](instance, Settings(llm=LLMSettings()))
-        try:
-            await collect(provider.stream(request))
-        finally:
-            await provider.aclose()
 
+def ask(
+    kind: str, server: LoopbackServer | str, *, request: ModelRequest, **more: object
+) -> AiexError:
+    """Return the error that asking ends with."""
     with pytest.raises(AiexError) as caught:
-        asyncio.run(run())
+        asyncio.run(answer_of(kind, server, request, **more))
     assert isinstance(caught.value, ProviderError | AnswerError)
     assert KEY not in str(caught.value)
     return caught.value
@@ -439,11 +447,14 @@ def test_an_unknown_host_is_told_apart(kind):
 
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic", "openai_compatible"])
-def test_a_certificate_nobody_trusts_is_named(kind, tmp_path):
-    """TLS that fails is told as such, with the variable that helps."""
-    made = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost"
+def test_a_certificate_nobody_trusts_is_named(kind, tmp_path, monkeypatch):
+    """TLS that fails is told as such, with the variable that helps; and it does help."""
+    made = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost"
+        " -addext subjectAltName=IP:127.0.0.1 -keyout k.pem -out c.pem"
+    )
     subprocess.run(
-        [*made.split(), "-keyout", "k.pem", "-out", "c.pem"],
+        made.split(),
         cwd=tmp_path,
         check=True,
         capture_output=True,
@@ -451,21 +462,28 @@ def test_a_certificate_nobody_trusts_is_named(kind, tmp_path):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "c.pem", tmp_path / "k.pem")
     listening = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        client, _ = listening.accept()
-        with client, contextlib.suppress(ssl.SSLError, OSError):
-            context.wrap_socket(client, server_side=True)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
     url = f"https://127.0.0.1:{listening.getsockname()[1]}"
-    error = ask(kind, url, request=question())
-    thread.join()
-    listening.close()
-    assert error.code == "tls"
-    assert "certificate" in error.message
-    assert "SSL_CERT_FILE" in error.hint
+
+    def hang_up_after_the_handshake() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listening.accept()
+                with client, contextlib.suppress(ssl.SSLError, OSError):
+                    context.wrap_socket(client, server_side=True).close()
+
+    thread = threading.Thread(target=hang_up_after_the_handshake)
+    thread.start()
+    try:
+        error = ask(kind, url, request=question())
+        assert error.code == "tls"
+        assert "certificate" in error.message
+        assert "SSL_CERT_FILE" in error.hint
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "c.pem"))
+        assert ask(kind, url, request=question()).code == "cut"
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        thread.join()
 
 
 @ALL
@@ -535,17 +553,28 @@ def test_comments_and_pings_are_no_sign_of_life(kind, server):
 def test_a_connection_the_server_hangs_up_on_is_tried_once_more(kind, server):
     """A kept connection closed in the moment of use costs one more try, not the answer."""
     server.replies = [Raw(end="reset"), Reply()]
-
-    async def run() -> str:
-        url = server.url if kind in ("anthropic", "ollama") else server.openai_url
-        instance = ProviderSettings(
-            name="mine", kind=kind, base_url=url, api_key=Secret(KEY), model="loopback-model"
-        )
-        provider = PROVIDERS[kind](instance, Settings())
-        try:
-            return (await collect(provider.stream(question(stream=False)))).text
-        finally:
-            await provider.aclose()
-
     server._said = 0
-    assert asyncio.run(run()) == "Hello from the loopback server."
+    said = asyncio.run(answer_of(kind, server, question(stream=False)))
+    assert said == "Hello from the loopback server."
+
+
+@ALL
+def test_a_server_that_does_not_stream_is_understood(kind, server):
+    """Asked for a stream, some answer in one piece; that is an answer too."""
+    wire = "openai" if kind == "openai_compatible" else kind
+    body = whole_body(wire, Reply(text="in one piece"), "m")
+    headers = {"content-type": "application/json; charset=utf-8"}
+    server.replies = [Raw(headers=headers, blocks=(body,))]
+    assert asyncio.run(answer_of(kind, server, question())) == "in one piece"
+
+
+@pytest.mark.parametrize("key", ["sk-a\nb", "sk-\u201cquoted\u201d", "sk a", "sk-\x00"])
+@ALL
+def test_a_key_no_header_can_hold_is_told_before_it_is_sent(kind, key, server):
+    """A line end or a typographic quote from the clipboard; the key itself is not shown."""
+    before = len(server.requests)
+    error = ask(kind, server, request=question(), key=key)
+    assert type(error) is CredentialsError
+    assert error.code == "bad_key"
+    assert key not in str(error)
+    assert len(server.requests) == before

@@ -120,7 +120,9 @@ def test_no_shutdown_of_a_text_model_is_missing(kind):
 def test_a_model_is_refused_from_its_day_on():
     """The day before it still answers."""
     day = datetime.date(2026, 12, 11)
-    check_not_retired("openai", "gpt-5", PEER, today=day - datetime.timedelta(days=1))
+    note = check_not_retired("openai", "gpt-5", PEER, today=day - datetime.timedelta(days=1))
+    assert note == "it will be shut down on 2026-12-11, use 'gpt-6.1-sol' then"
+    assert check_not_retired("openai", "gpt-6.1-sol", PEER, today=day) == ""
     with pytest.raises(ProviderError) as caught:
         check_not_retired("openai", "gpt-5", PEER, today=day)
     assert caught.value.code == "model_retired"

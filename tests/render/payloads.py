@@ -220,6 +220,8 @@ STRUCTURE = (
     "**<img src=x onerror=alert(1)>** _<b onclick=alert(1)>_ ~~<i>~~ ==<u>== ^<sup>^",
     "a\\\n<img src=x onerror=alert(1)>  \n<b>",
     "{{ constructor.constructor('alert(1)')() }} {% raw %} ${alert(1)} #{1}",
+    "~~`$$` `<img src=x onerror=alert(1)>`\\[\\begin{cases}~~\\begin{cases}",
+    "~~`a`~~`<img src=x onerror=alert(1)>`~~",
     "*a*[*b*](javascript:x) `a`[`b<img src=x onerror=alert(1)>`](javascript:x)",
 )
 

@@ -62,6 +62,12 @@ def test_every_prefix_of_a_stream_is_harmless(parts: list[str]) -> None:
         assert let_through(text[:end]) == {}
 
 
+def test_no_code_span_touches_a_tilde() -> None:
+    """marked (JupyterLab) reads "~`" as text, and what was code after it as markup."""
+    assert safe_markdown("~~`a`~~") == "~~&#8288;`a`~~\n"
+    assert safe_markdown("~~a~~`b`\n\\~`c`") == "~~a~~&#8288;`b`\n\\~&#8288;`c`\n"
+
+
 @pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(ALL) | st.sampled_from(GLUE) | st.text(), max_size=8))

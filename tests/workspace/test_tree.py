@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aiex_ipy.config.settings import SandboxSettings, Settings
-from aiex_ipy.errors import WorkspaceError
+from aiex_ipy.errors import ConfigError, WorkspaceError
 from aiex_ipy.workspace import Tree, Workspace
 from aiex_ipy.workspace.patterns import any_of
 from aiex_ipy.workspace.tree import Listing
@@ -251,3 +252,27 @@ def test_a_pipe_called_gitignore_is_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     assert shown(walk(tmp_path / "sub", project=tmp_path)) == ["sub/a.py"]
     assert shown(walk(tmp_path)) == ["sub/a.py"]
+
+
+@given(st.text("ab/*?[]!^-\\&~|.", max_size=10), st.text("ab/-[]", max_size=6))
+def test_any_text_is_a_pattern_or_refused(pattern: str, path: str) -> None:
+    """No pattern of a user raises something else or warns; a plain one matches itself."""
+    try:
+        regex = any_of([pattern])
+    except ValueError as error:
+        assert str(error) == pattern
+        assert re.search(r"\[.*-.*\]", pattern)
+    else:
+        regex.fullmatch(path)
+        if not re.search(r"[*?\[\\]", pattern):
+            assert regex.fullmatch(pattern)
+
+
+def test_a_pattern_with_a_wrong_range_is_told(tmp_path: Path) -> None:
+    """A pattern that would deny nothing is an error of the settings."""
+    with pytest.raises(ConfigError) as caught:
+        walk(tmp_path, sandbox={"denied_patterns": ("**/[z-a]*",)})
+    assert str(caught.value) == (
+        "'sandbox.denied_patterns' holds '**/[z-a]*', which is no pattern. Correct the range in "
+        "its brackets."
+    )
