@@ -83,6 +83,23 @@ def server_pid(provider: EmbeddedProvider) -> int:
     return server._connection.ready.pid
 
 
+def cpu_ticks(pid: int) -> int:
+    """Processor time of a process, in hundredths of a second."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+async def still(pid: int) -> None:
+    """Wait until the server works no more; an AssertionError when it goes on for long."""
+    give_up = time.monotonic() + 20
+    while True:
+        before = cpu_ticks(pid)
+        await asyncio.sleep(0.3)
+        if cpu_ticks(pid) - before <= 1:
+            return
+        assert time.monotonic() < give_up
+
+
 @slow
 def test_it_streams_real_text_under_its_own_name(at_home: Path) -> None:
     """An answer comes in pieces, names the 135M model that gave it, and costs nothing."""
@@ -176,24 +193,42 @@ def test_a_prompt_that_does_not_fit_names_the_limit(at_home: Path) -> None:
 def test_closing_the_stream_frees_the_model(at_home: Path) -> None:
     """Ctrl-C ends the work at the server too: its processor time stands still afterwards."""
 
-    def cpu_time(pid: int) -> int:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
-
     async def work(provider: EmbeddedProvider) -> None:
         endless = question("Count to ten thousand.", max_tokens=4000, stop=("\0",))
         async with aclosing(provider.stream(endless)) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, TextDelta):
                     break
+        await still(server_pid(provider))
+
+    use(work, settings(context_tokens=4096))
+
+
+@slow
+def test_a_long_prompt_is_not_read_to_its_end_for_nobody(at_home: Path) -> None:
+    """Ctrl-C before the first word: the processor time is less than half of the whole prompt's."""
+
+    async def work(provider: EmbeddedProvider) -> None:
+        await provider.count_tokens(question().messages)
         pid = server_pid(provider)
-        give_up = time.monotonic() + 10
-        while True:
-            before = cpu_time(pid)
-            await asyncio.sleep(0.3)
-            if cpu_time(pid) == before:
-                break
-            assert time.monotonic() < give_up
+        start = cpu_ticks(pid)
+        short = " ".join(str(number) for number in range(30))
+        chunks = await answer(provider, question(short, max_tokens=1))
+        finish = chunks[-1]
+        assert isinstance(finish, Finish)
+        per_token = (cpu_ticks(pid) - start) / (finish.usage.input_tokens or 0)
+
+        long = question(" ".join(str(number) for number in range(400, 0, -1)))
+        tokens = await provider.count_tokens(long.messages)
+        start = cpu_ticks(pid)
+        task = asyncio.create_task(answer(provider, long))
+        await asyncio.sleep(0.3)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await still(pid)
+        assert tokens > 1000
+        assert cpu_ticks(pid) - start < tokens * per_token / 2
 
     use(work, settings(context_tokens=4096))
 
