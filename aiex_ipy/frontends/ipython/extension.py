@@ -1,13 +1,174 @@
-"""Load into and unload from an IPython shell."""
+"""Load into and unload from an IPython shell.
+
+Loading registers names; what they stand for is imported with their first use. `unload` takes away
+what `load` added, and nothing else.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from aiex_ipy.frontends.ipython.configurable import Aiex
+from aiex_ipy.frontends.ipython.helpers import HELPERS, add_helpers
+from aiex_ipy.frontends.ipython.session import Session, forget_session, register_session
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+MAGIC = "aiex"
+QUESTION = re.compile(r"(?P<start>\s*(?:[\w.]+\s*=\s*)?)%aiex[ \t]+(?P<words>\S+[ \t].*\?)\s*")
+QUOTES = re.compile(r"\"{3}|'{3}")
+RESULTS = {
+    "aiex_ipy.messages": "Answer",
+    "aiex_ipy.operations.analyze": "Analysis",
+    "aiex_ipy.operations.explain": "Explanation",
+}
+"""Where each type is defined whose values show themselves; none is imported for that."""
+
+_loaded: dict[InteractiveShell, Extension] = {}
 
 
-def load(shell: Any) -> None:
-    """Add helpers and magics to `shell`."""
+def load(shell: InteractiveShell) -> None:
+    """Add helpers and magics to `shell`; loading twice is loading once."""
+    if shell not in _loaded:
+        _loaded[shell] = Extension(shell)
 
 
-def unload(shell: Any) -> None:
-    """Take away all that `load` added."""
+def unload(shell: InteractiveShell) -> None:
+    """Take away all that `load` added, and end the session's engine."""
+    extension = _loaded.pop(shell, None)
+    if extension is not None:
+        extension.remove()
+
+
+class Extension:
+    """What `%load_ext aiex` added to one shell, and how to take it away."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.shell = shell
+        self.session = Session(shell, owns_engine=True)
+        self._undo: list[Callable[[], object]] = []
+        register_session(self.session)
+        self._add_magic()
+        self._add_helpers()
+        self._add_displays()
+        self._add_hook()
+        self._add_configurable()
+
+    def remove(self) -> None:
+        """Undo everything, last first."""
+        while self._undo:
+            self._undo.pop()()
+        forget_session(self.session)
+        self.session.close()
+
+    def _add_magic(self) -> None:
+        session = self.session
+
+        def aiex(line: str, cell: str | None = None) -> object:
+            """Ask a model, analyze and explain code. `%aiex help` tells the words."""
+            from aiex_ipy.frontends.ipython.magics import run
+
+            return run(session, line, cell)
+
+        # IPython would evaluate each `{…}` of the line and replace it before we see it.
+        aiex._ipython_magic_no_var_expand = True  # type: ignore[attr-defined]
+        magics = self.shell.magics_manager.magics
+        for kind in ("line", "cell"):
+            self._restore(magics[kind], MAGIC)
+        self.shell.register_magic_function(aiex, "line_cell", MAGIC)
+        transforms = self.shell.input_transformers_cleanup
+        transforms.append(plain_magic)
+        self._undo.append(lambda: transforms.remove(plain_magic))
+
+    def _restore(self, table: dict[str, Any], name: str) -> None:
+        before = table.get(name)
+
+        def undo() -> None:
+            if before is None:
+                table.pop(name, None)
+            else:
+                table[name] = before
+
+        self._undo.append(undo)
+
+    def _add_helpers(self) -> None:
+        shell = self.shell
+        added = {name: HELPERS[name] for name in add_helpers(shell.user_ns)}
+        shell.user_ns_hidden.update(added)
+
+        def undo() -> None:
+            for names in (shell.user_ns, shell.user_ns_hidden):
+                for name, value in added.items():
+                    if names.get(name) is value:
+                        del names[name]
+
+        self._undo.append(undo)
+
+    def _add_displays(self) -> None:
+        session = self.session
+
+        def bundle(result: object, include: object = None, exclude: object = None) -> object:
+            from aiex_ipy.frontends.ipython.display import bundle_of
+
+            return bundle_of(result, session)
+
+        def once(result: object) -> None:
+            from aiex_ipy.frontends.ipython.display import skip_if_shown
+
+            skip_if_shown(result, session)
+
+        formatter = self.shell.display_formatter
+        for table, function in (
+            (formatter.mimebundle_formatter, bundle),
+            (formatter.ipython_display_formatter, once),
+        ):
+            for module, name in RESULTS.items():
+                table.for_type_by_name(module, name, function)
+                self._undo.append(partial(table.pop, f"{module}.{name}", None))
+
+    def _add_hook(self) -> None:
+        events, note = self.shell.events, self.session.note_cell
+        events.register("post_run_cell", note)
+        self._undo.append(lambda: events.unregister("post_run_cell", note))
+
+    def _add_configurable(self) -> None:
+        aiex, shell = Aiex(self.session), self.shell
+        shell.configurables.append(aiex)
+        self._undo.append(lambda: shell.configurables.remove(aiex))
+        if "Aiex" in shell.config:
+            from aiex_ipy.errors import AiexError
+
+            try:
+                aiex.update_config(shell.config)
+            except AiexError as error:
+                print(f"The settings in IPython's configuration are left out: {error}")
+
+
+def plain_magic(lines: list[str]) -> list[str]:
+    """Write as a call what IPython would take for something else: `%%aiex …` without a body, which
+    it refuses, and `%aiex ask why?`, which it takes for a request for help on `why`."""
+    if "%aiex" not in "".join(lines):
+        return lines
+    if lines[0].startswith("%%"):
+        words = lines[0].removeprefix("%%aiex")
+        if words == lines[0] or words[:1].strip() or "".join(lines[1:]).strip():
+            return lines
+        return [_call("", words)]
+    return [
+        _call(match["start"], match["words"])
+        if (match := QUESTION.fullmatch(line)) and not QUOTES.search("".join(lines[:number]))
+        else line
+        for number, line in enumerate(lines)
+    ]
+
+
+def _call(start: str, words: str) -> str:
+    return f"{start}get_ipython().run_line_magic({MAGIC!r}, {words.strip()!r})\n"
+
+
+# While a cell is being typed its body is still to come.
+plain_magic.has_side_effects = True  # type: ignore[attr-defined]

@@ -1,0 +1,151 @@
+"""`%aiex` words that are no operation: help, version, status, config and the command line's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from aiex_ipy.engine.verbs import VERBS, Verb, verb
+from aiex_ipy.errors import UnknownNameError, UsageError, near_miss
+from aiex_ipy.frontends.ipython import words
+
+if TYPE_CHECKING:
+    from aiex_ipy.frontends.ipython.session import Session
+
+INTRODUCTION = """\
+%aiex VERB [OPTION …] …      on names and files
+%%aiex [VERB] [OPTION …]     on the cell below; without a verb the cell is a question
+"""
+VALUES = """\
+In a question {name}, {name.attribute} and {name[0]} stand for values, {In[3]} for a cell and
+{Err[3]} for its error; \\{name} stays. Code in fences, f-strings and backticks is left alone.
+"""
+ARGUMENT = {"question": "[QUESTION]", "paths": "[PATH …]", "target": "[PATH|NAME|TOPIC]"}
+
+
+def show_help(session: Session, arguments: list[str]) -> None:
+    """`help [VERB]`: the verbs, or one with its options."""
+    if arguments:
+        print(usage(verb(arguments[0])))
+        return
+    lines = [f"    {each.name:10}{each.summary}" for each in VERBS.values()]
+    lines += [
+        f"    {name:10}{(do.__doc__ or '').partition(': ')[2]}" for name, do in COMMANDS.items()
+    ]
+    print(INTRODUCTION, *lines, "", VALUES, sep="\n", end="")
+
+
+def usage(of: Verb) -> str:
+    """Return the help of one verb."""
+    lines = [f"%aiex {of.name} [OPTION …] {ARGUMENT[of.argument]}", f"    {of.summary}"]
+    for option in (*of.options, words.INTO, words.OUTPUT):
+        said = f" One of: {', '.join(option.choices)}." if option.choices else ""
+        lines.append(f"  --{option.name} {option.metavar}\n        {option.help}{said}")
+    if of.name == "chat":
+        lines.append(f"  --{words.NEW}\n        Forget the turns before.")
+    return "\n".join(lines)
+
+
+def show_version(session: Session, arguments: list[str]) -> None:
+    """`version`: which aiex this is."""
+    from aiex_ipy import __version__
+
+    print(f"aiex {__version__}")
+
+
+def show_status(session: Session, arguments: list[str]) -> None:
+    """`status`: what is configured and ready."""
+    from aiex_ipy.engine.status import status_of
+    from aiex_ipy.render.safe import plain
+
+    found = status_of(session.engine)
+    print(f"aiex {found.version}, project {found.project_dir}")
+    model = plain(found.model or "its own default model")
+    print(
+        f"provider: {found.provider}, {model} ({plain(found.why)})"
+        if found.provider
+        else "no model"
+    )
+    print(f"local model: {plain(found.local_model)}")
+    for notice in found.notices:
+        print(plain(notice))
+
+
+def config(session: Session, arguments: list[str]) -> None:
+    """`config`: show [SECTION], path, set KEY VALUE [--project]."""
+    known = ("show", "path", "set")
+    word, *rest = arguments or ["show"]
+    if word == "show" and len(rest) < 2:
+        _show_settings(session, rest[0] if rest else "")
+    elif word == "path" and not rest:
+        from aiex_ipy.config import paths
+
+        found = paths()
+        for name, path in (("team", found.team), ("user", found.user), ("project", found.project)):
+            print(f"{name:8}{path or 'none'}")
+    elif word == "set":
+        project = "--project" in rest
+        values = [each for each in rest if each != "--project"]
+        if len(values) != 2:
+            raise UsageError(
+                f"config set got {len(values)} words.",
+                code="bad_arguments",
+                hint="Write %aiex config set KEY VALUE [--project].",
+            )
+        from aiex_ipy.config import set_value
+
+        print(set_value(values[0], values[1], project=project))
+        session.configure(session.overrides)
+    elif word in known:
+        raise UsageError(
+            f"config {word} got too many words: {' '.join(rest)!r}.",
+            code="bad_arguments",
+            hint="Write %aiex config show [SECTION], or %aiex config path.",
+        )
+    else:
+        raise UnknownNameError(f"config has no command {word!r}.", hint=near_miss(word, known))
+
+
+def _show_settings(session: Session, section: str) -> None:
+    from aiex_ipy.config import load_with_origins
+
+    loaded = load_with_origins(overrides=session.overrides)
+    shown = {
+        key: value
+        for key, value in loaded.values.items()
+        if not section or key == section or key.startswith(f"{section}.")
+    }
+    if not shown:
+        sections = sorted({key.partition(".")[0] for key in loaded.values})
+        raise UnknownNameError(
+            f"There is no setting or section {section!r}.", hint=near_miss(section, sections)
+        )
+    for key, value in shown.items():
+        print(f"{key} = {value!r}  ({loaded.origins[key]})")
+
+
+def command_line(name: str, summary: str) -> Callable[[Session, list[str]], None]:
+    """Return a word that does what the command line does under the same name."""
+
+    def run(session: Session, arguments: list[str]) -> None:
+        from aiex_ipy.plugins import load
+
+        code = load("aiex.frontends", "cli")([name, *arguments])
+        if code:
+            raise UsageError(
+                f"aiex {name} ended with exit code {code}.", hint="See what it said above."
+            )
+
+    run.__doc__ = f"`{name}`: {summary}"
+    return run
+
+
+COMMANDS: dict[str, Callable[[Session, list[str]], None]] = {
+    "help": show_help,
+    "version": show_version,
+    "status": show_status,
+    "config": config,
+    "doctor": command_line("doctor", "check the installation, with a remedy for each fault."),
+    "llm": command_line("llm", "health, models, providers."),
+    "models": command_line("models", "list, pull, remove local models."),
+}

@@ -1,0 +1,62 @@
+"""The functions users find in their namespace after `%load_ext aiex` or `aiex.load_helpers()`."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aiex_ipy.grounding.facts import Subject
+    from aiex_ipy.messages import Answer
+
+
+def ai(
+    query: str,
+    context: str | Subject | Sequence[str | Subject] | None = None,
+    *,
+    provider: str | None = None,
+    model: str | None = None,
+) -> Answer:
+    """Ask a model a free question: the answer is shown as it comes, and returned.
+
+    `context` is a path if it exists, else text; or several. `provider` and `model` overrule the
+    settings. As the last value of a cell the answer is not shown again. Raises AiexError when
+    nobody can answer. Ctrl-C and the stop button end the request at the server too.
+    """
+    from aiex_ipy.frontends.ipython.asking import ask
+
+    return ask(query, context, provider=provider, model=model)
+
+
+HELPERS: dict[str, Any] = {"ai": ai}
+
+
+def load_helpers(namespace: MutableMapping[str, Any] | None = None) -> tuple[str, ...]:
+    """Put the helpers into `namespace` and return the names added.
+
+    None means the user's namespace: IPython's, else that of `__main__`. A name that stands for
+    something else stays as it is, which is said.
+    """
+    if namespace is None:
+        import sys
+
+        from aiex_ipy.frontends.ipython.session import current_shell
+
+        shell = current_shell()
+        namespace = sys.modules["__main__"].__dict__ if shell is None else shell.user_ns
+    return add_helpers(namespace)
+
+
+def add_helpers(namespace: MutableMapping[str, Any]) -> tuple[str, ...]:
+    """Put the helpers into `namespace` as `load_helpers` says."""
+    added = []
+    for name, helper in HELPERS.items():
+        if namespace.get(name, helper) is helper:
+            namespace[name] = helper
+            added.append(name)
+        else:
+            print(
+                f"{name!r} is a name of your own and stays. "
+                f"Use %aiex, or del {name} and run %reload_ext aiex."
+            )
+    return tuple(added)

@@ -1,0 +1,249 @@
+"""`%aiex` and `%%aiex`: the same words as the command line, on cells, names and files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from aiex_ipy.errors import UsageError
+from aiex_ipy.frontends.ipython import words
+from aiex_ipy.frontends.ipython.commands import COMMANDS
+from aiex_ipy.frontends.ipython.interpolation import interpolate
+from aiex_ipy.frontends.ipython.streaming import show_and_run
+from aiex_ipy.frontends.ipython.words import Words
+from aiex_ipy.grounding.facts import Subject
+from aiex_ipy.operations.base import Request
+
+if TYPE_CHECKING:
+    from aiex_ipy.engine.conversation import Conversation
+    from aiex_ipy.frontends.ipython.session import Session
+
+DEBUG_QUESTION = "Why did this fail, and how is it mended?"
+
+
+def run(session: Session, line: str, cell: str | None) -> Any:
+    """Do what a magic's line and cell say; return the result where the cell uses it.
+
+    Raises UsageError and UnknownNameError for words that cannot be understood, and the
+    request's error.
+    """
+    spoken = words.split(line)
+    if cell is None and (not spoken or spoken[0] in COMMANDS):
+        COMMANDS[spoken[0] if spoken else "help"](session, spoken[1:])
+        return None
+    found = words.read(line, default=None if cell is None else "ask", others=COMMANDS)
+    into = _variable(found.values.get("into"))
+    call = Call(session, found, (cell or "").rstrip())
+    request = _REQUESTS[found.verb.name](call)
+    for notice in call.notices:
+        print(notice)
+    result = show_and_run(session, request, found.values.get("output"))
+    if call.conversation is not None:
+        call.conversation.remember(call.question, result)
+    if into:
+        session.shell.user_ns[into] = result
+    return None if into or _is_statement(session) else result
+
+
+def _variable(name: str | None) -> str:
+    if name and not name.isidentifier():
+        raise UsageError(
+            f"--into {name!r} is no name of a variable.",
+            code="bad_name",
+            hint="Use letters, digits and underscores, like --into answer.",
+        )
+    return name or ""
+
+
+def _is_statement(session: Session) -> bool:
+    """True when the magic stands for itself in the running cell, so that its value would only be
+    shown once more; False for `x = %aiex …` and for `run_line_magic(…)`."""
+    running = session.shell.displayhook.exec_result
+    raw = running.info.raw_cell if running else ""
+    return re.search(r"^\s*%{1,2}aiex\b", raw, re.MULTILINE) is not None
+
+
+class Call:
+    """One use of a magic: its words and its cell, with the user's values put in once."""
+
+    def __init__(self, session: Session, found: Words, body: str) -> None:
+        self.session = session
+        self.found = found
+        self.body = body
+        self.notices: list[str] = []
+        self.conversation: Conversation | None = None
+        self.question = ""
+
+    def get(self, key: str, default: str = "") -> Any:
+        """Return the value of an option."""
+        return self.found.values.get(key, default)
+
+    @property
+    def choice(self) -> dict[str, Any]:
+        """Provider and model as a request takes them."""
+        return {key: self.found.values.get(key) for key in ("provider", "model")}
+
+    def read_question(self) -> str:
+        """Return, and keep as `question`, the words of the line, then the cell, with values."""
+        parts = (self.found.question, self.body)
+        self.question = self.with_values("\n\n".join(part for part in parts if part.strip()))
+        return self.question
+
+    def context(self) -> tuple[str | Subject, ...]:
+        """Return the `--context` items with values."""
+        return tuple(self.with_values(item) for item in self.found.several.get("context", ()))
+
+    def with_values(self, text: str) -> str:
+        """Return `text` with the user's values."""
+        found = interpolate(text, Names(self.session))
+        self.notices += found.notices
+        return found.text
+
+    def cell(self) -> Subject | None:
+        """Return the cell as code, as it stands; None when it is empty. Its number is that of its
+        input, which is stored before it runs in every IPython version."""
+        if not self.body.strip():
+            return None
+        number = len(self.session.shell.user_ns.get("_ih", ["", ""])) - 1
+        return Subject(path=f"In[{number}]", text=self.body)
+
+
+class Names(Mapping[str, Any]):
+    """The names a question may use: the user's variables, `In`, `Out`, and `Err`, the texts of
+    tracebacks by cell number. What IPython itself put there for its own use is none of them."""
+
+    def __init__(self, session: Session) -> None:
+        self._user = session.shell.user_ns
+        self._hidden = session.shell.user_ns_hidden
+        self._errors = session.errors
+
+    def __contains__(self, name: object) -> bool:
+        if name not in self._user:
+            return name == "Err"
+        if name in ("In", "Out") or str(name).startswith("_"):
+            return True
+        return name not in self._hidden or self._user[name] is not self._hidden[name]
+
+    def __getitem__(self, name: str) -> Any:
+        return self._user[name] if name in self._user else _Errors(self._errors)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._user, "Err"])
+
+    def __len__(self) -> int:
+        return len(self._user) + 1
+
+
+class _Errors(dict[int, str]):
+    """Error texts by cell number; `Err[-1]` is the last."""
+
+    def __missing__(self, number: int) -> str:
+        if number < 0 and -number <= len(self):
+            return self[list(self)[number]]
+        raise KeyError(f"cell {number} has not failed")
+
+
+def _ask(call: Call) -> Request[Any]:
+    from aiex_ipy.operations.ask import AskRequest
+
+    return AskRequest(query=call.read_question(), context=call.context(), **call.choice)
+
+
+def _chat(call: Call) -> Request[Any]:
+    from aiex_ipy.engine.conversation import Conversation
+    from aiex_ipy.operations.chat import ChatRequest
+
+    kind = call.get("type", "general")
+    talks = call.session.conversations
+    if call.found.new or kind not in talks:
+        talks[kind] = Conversation(kind)
+    call.conversation = talks[kind]
+    call.read_question()
+    context = call.context()
+    if kind == "debug":
+        call.question = call.question or DEBUG_QUESTION
+        context += _last_failure(call.session)
+    return ChatRequest(
+        query=call.question,
+        type=kind,
+        context=context,
+        history=call.conversation.history,
+        **call.choice,
+    )
+
+
+def _last_failure(session: Session) -> tuple[Subject, ...]:
+    """The last failed cell's traceback and its source."""
+    if not session.errors:
+        return ()
+    number = list(session.errors)[-1]
+    failure = Subject(path=f"Err[{number}]", text=session.errors[number], language="text")
+    cells = session.shell.user_ns.get("_ih", [])
+    if number >= len(cells):
+        return (failure,)
+    return failure, Subject(path=f"In[{number}]", text=cells[number])
+
+
+def _analyze(call: Call) -> Request[Any]:
+    from aiex_ipy.operations.analyze import AnalyzeRequest
+
+    cell = call.cell()
+    paths = (*call.found.several.get("file", ()), *call.found.arguments)
+    return AnalyzeRequest(
+        paths=tuple(call.with_values(path) for path in paths),
+        subjects=(cell,) if cell else (),
+        type=call.get("type", "all"),
+        **call.choice,
+    )
+
+
+def _explain(call: Call) -> Request[Any]:
+    from aiex_ipy.operations.explain import ExplainRequest
+
+    subject = call.cell()
+    file = call.get("file")
+    target = call.with_values(file or call.found.question)
+    if subject and target:
+        raise UsageError(
+            f"There are two things to explain: {target!r} and the cell.",
+            code="two_targets",
+            hint="Leave the cell empty, or the name out.",
+        )
+    if target and not file:
+        target, subject = _live(target, call.session) or (target, subject)
+    return ExplainRequest(
+        target=target,
+        subject=subject,
+        level=call.get("level", "intermediate"),
+        focus=call.get("focus", "comprehensive"),
+        **call.choice,
+    )
+
+
+def _live(target: str, session: Session) -> tuple[str, Subject | None] | None:
+    """What a name of the user's stands for: an importable name, or the object's own source."""
+    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", target):
+        return None
+    first, *rest = target.split(".")
+    names = Names(session)
+    if first not in names or first == "Err":
+        return None
+    value = names[first]
+    try:
+        for attribute in rest:
+            value = getattr(value, attribute)
+    except Exception:
+        return None
+    from aiex_ipy.grounding.live import dotted_name, object_subject
+
+    dotted = dotted_name(value)
+    return (dotted, None) if dotted else ("", object_subject(value, target))
+
+
+_REQUESTS: dict[str, Callable[[Call], Request[Any]]] = {
+    "ask": _ask,
+    "chat": _chat,
+    "analyze": _analyze,
+    "explain": _explain,
+}

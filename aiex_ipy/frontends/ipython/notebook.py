@@ -1,0 +1,99 @@
+"""A request shown in a notebook: one output, redrawn as words come, kept in its last form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from aiex_ipy.operations.base import Speaking
+from aiex_ipy.render.results import Format, render
+from aiex_ipy.render.safe import escape, plain, safe_markdown
+
+if TYPE_CHECKING:
+    from aiex_ipy.frontends.ipython.session import Session
+
+
+class NotebookScreen:
+    """Publishes one display with Markdown and text, and updates it by its id.
+
+    What is saved is the last update, which needs no kernel. A front end that knows no updates
+    shows the first. In the formats json and html only the result is shown.
+    """
+
+    def __init__(self, session: Session, output: str | None) -> None:
+        self.changed = False
+        self._publisher = session.shell.display_pub
+        self._format = cast(Format | None, output)
+        self._streams = output not in ("json", "html")
+        self._display_id = ""
+        self._facts: dict[str, str] = {}
+        self._words: list[str] = []
+        self._status = ""
+
+    def note(self, line: str) -> None:
+        """Show a line of progress below."""
+        self._status = line
+        self.changed = self.changed or bool(self._display_id)
+
+    def speaking(self, who: Speaking) -> None:
+        """Keep who will speak, for the line before the words."""
+        self._status = f"{who.model or 'a model'} ({who.provider})"
+        self.changed = self.changed or bool(self._facts)
+
+    def words(self, text: str) -> None:
+        """Add words."""
+        if self._streams:
+            self._words.append(text)
+            self.changed = True
+
+    def facts(self, result: Any) -> None:
+        """Show the result so far."""
+        if self._streams:
+            self._facts = self._bundle(result)
+            self.changed = True
+
+    def show(self) -> None:
+        """Publish what there is so far."""
+        said = "".join(self._words)
+        status = f"*{escape(self._status)}*" if self._status else ""
+        markdown = (self._facts.get("text/markdown", ""), status, safe_markdown(said))
+        text = (self._facts.get("text/plain", ""), plain(self._status), plain(said))
+        self._publish(
+            {
+                "text/markdown": "\n\n".join(part for part in markdown if part),
+                "text/plain": "\n\n".join(part for part in text if part),
+            },
+            last=False,
+        )
+
+    def finish(self, result: Any) -> None:
+        """Publish the result in the place of all before."""
+        self._publish(self._bundle(result), last=True)
+
+    def stop(self, why: str) -> None:
+        """Publish the words so far and why they end; without any, nothing."""
+        if self._words or self._display_id:
+            self._status = f"{self._status}, {why}".removeprefix(", ")
+            self.show()
+
+    def _bundle(self, result: Any) -> dict[str, str]:
+        """The result in the form asked for. Front ends take the richest they know."""
+        text = render(result, "text").rstrip("\n")
+        if self._format == "json":
+            return {"text/plain": render(result, "json")}
+        if self._format == "text":
+            return {"text/plain": text}
+        if self._format == "html":
+            return {"text/html": render(result, "html"), "text/plain": text}
+        return {"text/markdown": render(result, "markdown"), "text/plain": text}
+
+    def _publish(self, data: dict[str, str], *, last: bool) -> None:
+        if self._format == "text":
+            data = {"text/plain": data["text/plain"]}
+        update = bool(self._display_id)
+        if not update and not last:
+            from os import urandom
+
+            self._display_id = urandom(16).hex()
+        transient = {"display_id": self._display_id} if self._display_id else None
+        self._publisher.publish(data, transient=transient, update=update)
+        self.changed = False

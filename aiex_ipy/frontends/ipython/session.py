@@ -1,0 +1,158 @@
+"""What one IPython shell's session with aiex knows: its engine, last result, errors so far."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
+
+    from aiex_ipy.config.settings import Settings
+    from aiex_ipy.engine.conversation import Conversation
+    from aiex_ipy.engine.engine import Engine
+
+MAX_ERRORS = 20
+"""Error texts kept, newest; an exception itself is not kept, since it holds its frames' values."""
+LAST_RESULT = "_aiex"
+
+
+class Session:
+    """One shell's session; any thread may use it. `shell` is None outside IPython.
+
+    With `owns_engine` it makes an engine of its own with the first request, which is the
+    process's default while the session lives; else it uses the default one.
+    """
+
+    def __init__(self, shell: InteractiveShell | None, *, owns_engine: bool = False) -> None:
+        self.shell: Any = shell
+        self.overrides: dict[str, object] = {}
+        """Settings made with `%config Aiex`, by dotted key."""
+        self.errors: dict[int, str] = {}
+        """Traceback of each cell that failed, by cell number, oldest first."""
+        self.conversations: dict[str, Conversation] = {}
+        self._shown: dict[int, tuple[object, list[object]]] = {}
+        self._last: object = None
+        self._owns_engine = owns_engine
+        self._engine: Engine | None = None
+        self._before: Engine | None = None
+        self._pid = 0
+        self._lock = threading.Lock()
+
+    @property
+    def engine(self) -> Engine:
+        """The session's engine, made on first use, and again in a forked child."""
+        from aiex_ipy.engine.engine import Engine, default_engine, use_engine
+
+        if not self._owns_engine:
+            return default_engine()
+        with self._lock:
+            if self._engine is None or self._pid != os.getpid():
+                self._engine = Engine(self.settings(), kernel=True)
+                self._pid = os.getpid()
+                self._before = use_engine(self._engine)
+            return self._engine
+
+    def settings(self, overrides: dict[str, object] | None = None) -> Settings:
+        """Return the settings of all layers, the session's own on top. Raises ConfigError."""
+        from aiex_ipy.config import load
+
+        return load(overrides=self.overrides if overrides is None else overrides)
+
+    def configure(self, overrides: dict[str, object]) -> None:
+        """Use these settings of the session's own from the next request on.
+
+        Raises ConfigError, and then changes nothing.
+        """
+        settings = self.settings(overrides)
+        self.overrides = overrides
+        self.engine.configure(settings)
+
+    def keep(self, result: object) -> None:
+        """Make `result` the last result, `_aiex`."""
+        if self.shell is not None:
+            self._last = self.shell.user_ns[LAST_RESULT] = result
+
+    def mark_shown(self, result: object) -> None:
+        """Note that `result` has been shown by the cell that runs in this thread."""
+        cell, thread = self._cell(), threading.get_ident()
+        marked, results = self._shown.get(thread, (None, []))
+        self._shown = {thread: (cell, [*(results if marked == cell else []), result])}
+
+    def shown_in_this_cell(self, result: object) -> bool:
+        """True when the cell that runs in this thread has shown `result` already."""
+        cell, results = self._shown.get(threading.get_ident(), (None, []))
+        return any(shown is result for shown in results) and cell == self._cell()
+
+    def _cell(self) -> object:
+        """What is the same during one run of a cell only: the request's id in a kernel, else the
+        result that IPython is filling."""
+        if hasattr(self.shell, "get_parent"):
+            request = self.shell.get_parent().get("header", {}).get("msg_id")
+            if request:
+                return request
+        return getattr(getattr(self.shell, "displayhook", None), "exec_result", None)
+
+    def note_cell(self, result: ExecutionResult | None) -> None:
+        """Keep the error text of a cell that failed, under the result's own number: the shell's
+        counter has another value during hooks in each IPython version."""
+        if result is None or result.success or result.execution_count is None:
+            return
+        error = result.error_before_exec or result.error_in_exec
+        if not isinstance(error, Exception) or hasattr(error, "_render_traceback_"):
+            return
+        from aiex_ipy.frontends.ipython.tracebacks import error_text
+
+        self.errors.pop(result.execution_count, None)
+        self.errors[result.execution_count] = error_text(error, self.shell)
+        while len(self.errors) > MAX_ERRORS:
+            del self.errors[next(iter(self.errors))]
+
+    def close(self) -> None:
+        """End the engine with its threads, sockets and children. Safe to call twice."""
+        self._shown.clear()
+        if self.shell is not None and self._last is not None:
+            if self.shell.user_ns.get(LAST_RESULT) is self._last:
+                del self.shell.user_ns[LAST_RESULT]
+            self._last = None
+        with self._lock:
+            engine, self._engine = self._engine, None
+        if engine is not None and self._pid == os.getpid():
+            from aiex_ipy.engine.engine import default_engine, use_engine
+
+            if default_engine() is engine:
+                use_engine(self._before)
+            engine.close()
+
+
+_sessions: dict[InteractiveShell | None, Session] = {}
+
+
+def register_session(session: Session) -> None:
+    """Make `session` the one of its shell."""
+    _sessions[session.shell] = session
+
+
+def forget_session(session: Session) -> None:
+    """Undo `register_session`."""
+    if _sessions.get(session.shell) is session:
+        del _sessions[session.shell]
+
+
+def current_session() -> Session:
+    """Return the session of the shell that runs this code, made up where none is loaded."""
+    shell = current_shell()
+    if shell not in _sessions:
+        return Session(shell)
+    return _sessions[shell]
+
+
+def current_shell() -> Any:
+    """Return IPython's running shell, or None; IPython is not imported for that."""
+    if "IPython" not in sys.modules:
+        return None
+    from IPython import get_ipython
+
+    return get_ipython()

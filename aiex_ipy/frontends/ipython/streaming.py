@@ -1,0 +1,178 @@
+"""Run a request in the calling thread's cell and show it as it comes."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from aiex_ipy.errors import AiexError
+from aiex_ipy.frontends.ipython.display import in_kernel
+from aiex_ipy.operations.base import Facts, Note, Request, Speaking, Text, Update
+
+if TYPE_CHECKING:
+    from aiex_ipy.engine.jobs import Job
+    from aiex_ipy.frontends.ipython.session import Session
+
+Res = TypeVar("Res")
+
+FIRST_WAIT_S = 0.003
+"""How long the first words wait for the end of the answer, so that an answer that comes in one
+piece is one display message. Within the 5 ms that may be added to a first token."""
+REDRAW_SHARE = 0.2
+"""The share of time that redrawing may take: a long answer is redrawn less often."""
+
+
+class Screen(Protocol):
+    """Where a request is shown. `changed` says that there is something new to show."""
+
+    changed: bool
+
+    def note(self, line: str) -> None:
+        """Progress, for people."""
+
+    def speaking(self, who: Speaking) -> None:
+        """A model will speak."""
+
+    def words(self, text: str) -> None:
+        """The model's next words."""
+
+    def facts(self, result: Any) -> None:
+        """The result so far."""
+
+    def show(self) -> None:
+        """Show what is new."""
+
+    def finish(self, result: Any) -> None:
+        """Show the result."""
+
+    def stop(self, why: str) -> None:
+        """Show what there is, and that it ends here."""
+
+
+class Progress(Protocol):
+    """A control beside the screen: `due_at` is when it wants to be looked after, on the
+    monotonic clock, or None."""
+
+    due_at: float | None
+
+    def look_after(self, status: str) -> None:
+        """Appear, or show the status."""
+
+    def close(self, status: str) -> None:
+        """Become its static form."""
+
+
+def show_and_run(session: Session, request: Request[Res], output: str | None = None) -> Res:
+    """Run `request`, showing updates as they come and last the result, in `output` format.
+
+    The result is the session's last one then. Raises the request's error after showing what came
+    before it. An interrupt, or the control's button, ends the request at the server and raises
+    KeyboardInterrupt.
+    """
+    from concurrent.futures import CancelledError
+
+    engine = session.engine
+    screen = _screen(session, output)
+    job = engine.submit(request)
+    progress = _progress(session, job)
+    status = "failed"
+    try:
+        _pump(job, screen, progress, 1 / engine.settings.display.updates_per_second)
+        result = job.result()
+        status = "done"
+    except KeyboardInterrupt as interrupt:
+        job.cancel_and_wait()
+        status = "interrupted"
+        screen.stop(status)
+        raise quiet(interrupt) from None
+    except CancelledError:
+        job.cancel_and_wait()
+        status = "stopped"
+        screen.stop(status)
+        raise quiet(KeyboardInterrupt()) from None
+    except AiexError as error:
+        screen.stop("cut short")
+        raise error.with_traceback(None) from None
+    finally:
+        if progress is not None:
+            progress.close(status)
+    session.mark_shown(result)
+    screen.finish(result)
+    session.keep(result)
+    return result
+
+
+def quiet(interrupt: KeyboardInterrupt) -> KeyboardInterrupt:
+    """Make IPython show an interrupt as one line instead of our frames, and return it.
+
+    Source: `InteractiveShell.showtraceback` asks an exception for `_render_traceback_`.
+    """
+    line = "KeyboardInterrupt: the request was ended."
+    interrupt._render_traceback_ = lambda: [line]  # type: ignore[attr-defined]
+    return interrupt
+
+
+def _pump(job: Job[Any], screen: Screen, progress: Progress | None, period_s: float) -> None:
+    """Hand updates to the screen until the request ends: the first words at once, then at most
+    one redraw a period. What came last before the end is left to `finish` or `stop`."""
+    next_at = 0.0
+    status = "waiting for a model"
+    words = 0
+    ended = False
+    while not ended:
+        wakes = [next_at] if screen.changed else []
+        if progress is not None and progress.due_at is not None:
+            wakes.append(progress.due_at)
+        timeout = max(0.0, min(wakes) - time.monotonic()) if wakes else None
+        updates, ended = job.poll(timeout)
+        if not words and not ended and _has_words(updates):
+            more, ended = job.poll(FIRST_WAIT_S)
+            updates += more
+            next_at = 0.0
+        for update in updates:
+            status, words = _take(update, screen, status, words)
+        now = time.monotonic()
+        if not ended and screen.changed and now >= next_at:
+            screen.show()
+            took = time.monotonic() - now
+            next_at = now + max(period_s, took / REDRAW_SHARE)
+        if not ended and progress is not None and (progress.due_at or now + 1) <= now:
+            progress.look_after(f"{status}, {words} pieces" if words else status)
+
+
+def _has_words(updates: list[Update]) -> bool:
+    return any(isinstance(update, Text) for update in updates)
+
+
+def _take(update: Update, screen: Screen, status: str, words: int) -> tuple[str, int]:
+    """Hand one update to the screen; return the line of status and the pieces so far."""
+    if isinstance(update, Text):
+        screen.words(update.text)
+        return status, words + 1
+    if isinstance(update, Speaking):
+        screen.speaking(update)
+        return f"{update.model} ({update.provider})", words
+    if isinstance(update, Note):
+        screen.note(update.text)
+        return update.text, words
+    if isinstance(update, Facts):
+        screen.facts(update.result)
+    return status, words
+
+
+def _screen(session: Session, output: str | None) -> Screen:
+    if in_kernel(session):
+        from aiex_ipy.frontends.ipython.notebook import NotebookScreen
+
+        return NotebookScreen(session, output)
+    from aiex_ipy.frontends.ipython.terminal import TerminalScreen
+
+    return TerminalScreen(output)
+
+
+def _progress(session: Session, job: Job[Any]) -> Progress | None:
+    if not in_kernel(session) or not session.engine.settings.display.widgets:
+        return None
+    from aiex_ipy.frontends.ipython.control import Control
+
+    return Control(session.shell, job.cancel)
