@@ -1,0 +1,210 @@
+"""What aiex costs in IPython: SPEC 14, the rows `%load_ext aiex` and `%%aiex` through `run_cell`.
+
+    python benchmarks/ipython.py [--rounds 15] [--calls 40]
+
+Loading: `ipython -c ""` and `ipython -c "%load_ext aiex"` in turn; what counts is the CPU time and
+the peak memory of each process. A call: a server in a process of its own answers one word at once;
+in one shell with history and display on, a cell of a magic that does nothing, a raw call on a
+reused client of the openai SDK, and `%%aiex` take turns; what counts is wall time. The same in a
+real kernel, where the answer goes out as display messages. Medians stand beside minima; ratios
+are medians of the ratios within a round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import compileall
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+WARM_UP = 5
+
+
+@contextlib.contextmanager
+def server() -> Iterator[str]:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "aiex_ipy.testing.loopback", "--tokens", "1"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None and child.stdin is not None
+    try:
+        yield json.loads(child.stdout.readline())["url"]
+    finally:
+        child.stdin.close()
+        child.wait()
+
+
+def load_once(code: str, home: str) -> tuple[float, float]:
+    """CPU seconds and peak MB of one IPython process."""
+    pid = os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-m", "IPython", "--no-banner", "-c", code],
+        {**os.environ, "IPYTHONDIR": home},
+        file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)],
+    )
+    _, status, used = os.wait4(pid, 0)
+    assert status == 0
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def measure_loading(rounds: int) -> None:
+    cases = {"ipython": "", "%load_ext aiex": "%load_ext aiex"}
+    cpu: dict[str, list[float]] = {name: [] for name in cases}
+    memory: dict[str, list[float]] = {name: [] for name in cases}
+    with tempfile.TemporaryDirectory() as home:
+        for number in range(rounds + 1):
+            for name in sorted(cases, reverse=bool(number % 2)):
+                seconds, megabytes = load_once(cases[name], home)
+                if number:
+                    cpu[name].append(seconds)
+                    memory[name].append(megabytes)
+    for name in cases:
+        print(
+            f"{name:20} CPU median {statistics.median(cpu[name]) * 1e3:6.1f} ms, "
+            f"min {min(cpu[name]) * 1e3:6.1f} ms; "
+            f"memory median {statistics.median(memory[name]):5.1f} MB"
+        )
+    bare, loaded = cases
+    ratios = [b / a for a, b in zip(cpu[bare], cpu[loaded], strict=True)]
+    grown = statistics.median(memory[loaded]) - statistics.median(memory[bare])
+    print(
+        f"loading: CPU ratio median {statistics.median(ratios):.3f}, of minima "
+        f"{min(cpu[loaded]) / min(cpu[bare]):.3f} (goal 1.15); memory {grown:+.1f} MB (goal +6)"
+    )
+
+
+def measure_calls(shell: Any, rounds: int, calls: int, base_url: str) -> dict[str, list[float]]:
+    """Medians in ms of each kind of call, one a round."""
+    import openai
+
+    client = openai.OpenAI(api_key="sk-bench", base_url=base_url, max_retries=0)
+    asked: dict[str, Any] = {
+        "model": "loopback-model",
+        "messages": [{"role": "user", "content": "hello"}],
+        "max_tokens": 4000,
+    }
+
+    def raw() -> None:
+        assert client.chat.completions.create(**asked).choices[0].message.content
+
+    def raw_streamed() -> None:
+        with client.chat.completions.create(**asked, stream=True) as events:
+            for event in events:
+                if event.choices:
+                    event.choices[0].delta.content
+
+    def cell(text: str) -> Callable[[], None]:
+        def run() -> None:
+            assert shell.run_cell(text, store_history=True).success
+
+        return run
+
+    shell.register_magic_function(lambda line, cell: None, "cell", "nothing")
+    kinds: dict[str, Callable[[], None]] = {
+        "raw SDK call": raw,
+        "raw SDK, streamed": raw_streamed,
+        "%%nothing": cell("%%nothing\nhello"),
+        "%%aiex": cell("%%aiex\nhello"),
+        "ai()": cell("ai('hello');"),
+    }
+    found: dict[str, list[float]] = {name: [] for name in kinds}
+    for number in range(rounds + 1):
+        for name, call in kinds.items():
+            taken = []
+            for _ in range(calls if number else WARM_UP):
+                start = time.perf_counter()
+                call()
+                taken.append((time.perf_counter() - start) * 1e3)
+            if number:
+                found[name].append(statistics.median(taken))
+    return found
+
+
+def told(where: str, found: dict[str, list[float]]) -> None:
+    base = found["raw SDK call"]
+    for name, medians in found.items():
+        ratios = [one / other for one, other in zip(medians, base, strict=True)]
+        print(
+            f"{where} {name:18} median {statistics.median(medians):6.2f} ms, "
+            f"min {min(medians):6.2f} ms; {statistics.median(ratios):5.2f}x a raw call"
+        )
+    print(f"{where} goal: %%aiex at most 1.5x")
+
+
+def variables(base_url: str, home: str) -> dict[str, str]:
+    return {
+        "AIEX_DEFAULT_PROVIDER": "openai",
+        "OPENAI_API_KEY": "sk-bench",
+        "OPENAI_BASE_URL": base_url,
+        "IPYTHONDIR": home,
+        "XDG_CONFIG_HOME": home,
+    }
+
+
+def in_a_shell(rounds: int, calls: int, base_url: str) -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell.instance()
+    shell.run_line_magic("load_ext", "aiex")
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        found = measure_calls(shell, rounds, calls, base_url)
+    told("shell ", found)
+    shell.run_line_magic("unload_ext", "aiex")
+    shell.history_manager.end_session()
+
+
+def in_a_kernel(rounds: int, calls: int, base_url: str, env: dict[str, str]) -> None:
+    from jupyter_client.manager import start_new_kernel
+
+    manager, client = start_new_kernel(env={**os.environ, **env})
+    here = str(Path(__file__).parent)
+    code = (
+        f"import sys; sys.path.insert(0, {here!r})\n%load_ext aiex\n"
+        "from ipython import measure_calls\nimport json\n"
+        f"found = measure_calls(get_ipython(), {rounds}, {calls}, {base_url!r})\n"
+        "open(OUT, 'w').write(json.dumps(found))"
+    )
+    try:
+        with tempfile.NamedTemporaryFile(suffix=".json") as out:
+            client.execute_interactive(
+                f"OUT = {out.name!r}\n{code}", output_hook=lambda message: None, timeout=600
+            )
+            told("kernel", json.loads(Path(out.name).read_text()))
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    words.add_argument("--rounds", type=int, default=15)
+    words.add_argument("--calls", type=int, default=40)
+    words.add_argument("--only", choices=("loading", "shell", "kernel"))
+    given = words.parse_args()
+    root = Path(__file__).parent.parent
+    compileall.compile_dir(root / "aiex_ipy", quiet=2)
+    compileall.compile_file(root / "aiex.py", quiet=2)
+    if given.only in (None, "loading"):
+        measure_loading(given.rounds)
+    with server() as url, tempfile.TemporaryDirectory() as home:
+        env = variables(f"{url}/v1", home)
+        os.environ.update(env)
+        if given.only in (None, "shell"):
+            in_a_shell(given.rounds, given.calls, f"{url}/v1")
+        if given.only in (None, "kernel"):
+            in_a_kernel(given.rounds, given.calls, f"{url}/v1", env)
+
+
+if __name__ == "__main__":
+    main()
