@@ -32,10 +32,9 @@ ROOT = Path(__file__).parents[2]
 PROOFS: dict[str, Proof] = {}
 
 # Keys whose effect needs more than this file has; the named test sets them and sees it.
-ELSEWHERE: dict[str, str] = {}
-
-# Keys whose feature is on its way; empty when a version is released.
-WAITING = ["display.updates_per_second", "display.widgets"]
+ELSEWHERE: dict[str, str] = {
+    "display.widgets": ("tests/frontends/ipython/test_control.py::test_the_setting_turns_it_off"),
+}
 
 
 def proves(*proved: str) -> Callable[[Proof], Proof]:
@@ -50,7 +49,7 @@ def proves(*proved: str) -> Callable[[Proof], Proof]:
 
 def test_every_key_is_proved_once() -> None:
     """A key is in the table of this file or has a test elsewhere, and that test exists."""
-    assert sorted([*PROOFS, *ELSEWHERE, *WAITING]) == sorted(doc.key for doc in keys.KEYS)
+    assert sorted([*PROOFS, *ELSEWHERE]) == sorted(doc.key for doc in keys.KEYS)
     for key, where in ELSEWHERE.items():
         file, name = where.split("::")
         text = (ROOT / file).read_text(encoding="utf-8")
@@ -340,3 +339,51 @@ def patterns(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
     file.write_text("")
     assert readable(setter(), file)
     assert not readable(setter("[sandbox]\ndenied_patterns = ['**/customers.*']\n"), file)
+
+
+class Counting:
+    """A screen that counts how often it is drawn."""
+
+    def __init__(self) -> None:
+        self.changed = False
+        self.drawn = 0
+
+    def words(self, text: str) -> None:
+        self.changed = True
+
+    def show(self) -> None:
+        self.drawn += 1
+        self.changed = False
+
+    def ignore(self, *_: object) -> None:
+        pass
+
+    note = speaking = facts = finish = stop = ignore
+
+
+@proves("display.updates_per_second")
+def updates(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    from types import SimpleNamespace
+
+    from aiex_ipy.engine.engine import Engine
+    from aiex_ipy.frontends.ipython import streaming
+    from aiex_ipy.operations.ask import AskRequest
+    from aiex_ipy.providers.scripted import ScriptedProvider
+
+    def drawn(rate: int) -> int:
+        settings = setter(f"[display]\nupdates_per_second = {rate}\n")
+        instance = settings.llm.providers["scripted"]
+        slow = ScriptedProvider(instance, settings, script=["a " * 40], pause_s=0.01)
+        engine = Engine(settings, models=Router(settings, providers={"scripted": slow}))
+        screen = Counting()
+        session = SimpleNamespace(
+            engine=engine, shell=None, mark_shown=screen.ignore, keep=screen.ignore
+        )
+        patch.setattr(streaming, "_screen", lambda *_: screen)
+        try:
+            streaming.show_and_run(session, AskRequest(query="q", provider="scripted"))  # type: ignore[arg-type]
+        finally:
+            engine.close()
+        return screen.drawn
+
+    assert drawn(1) < drawn(60)
