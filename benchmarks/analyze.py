@@ -105,7 +105,7 @@ def main() -> None:
     if chosen.only != "file":
         tree = chosen.tree
         files = [f for f in sorted(tree.rglob("*.py")) if "site-packages" not in f.parts]
-        listed = Path(os.environ.get("TMPDIR", "/tmp")) / f"aiex-bench-{os.getpid()}"  # noqa: S108
+        listed = Path(os.environ.get("TMPDIR", "/tmp")) / f"aiex-bench-{os.getpid()}"
         listed.write_text("\n".join(map(str, files)), encoding="utf-8")
         print(f"tree of {len(files)} files, {chosen.tree_rounds} rounds:")
         try:
