@@ -7,8 +7,8 @@ import ast
 from msgspec import Struct
 
 from aiex_ipy.grounding.flow import cut
-from aiex_ipy.grounding.names import Function, nodes_in
-from aiex_ipy.grounding.python import Scope
+from aiex_ipy.grounding.names import Function
+from aiex_ipy.grounding.python import Scope, nodes_in
 
 
 class Parameter(Struct, frozen=True, kw_only=True):

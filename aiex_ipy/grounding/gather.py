@@ -5,7 +5,6 @@ ruff starts first and works in its own process while the trees are parsed here.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,10 +14,10 @@ from aiex_ipy.errors import UsageError
 from aiex_ipy.grounding import lint, lint_rules, metrics, python, rules
 from aiex_ipy.grounding.facts import Issue, ModuleFacts, Subject, Unit
 from aiex_ipy.grounding.lint import Finding
-from aiex_ipy.grounding.notebook import Cells, read_cell, read_notebook
 from aiex_ipy.grounding.python import ParsedModule
 
 if TYPE_CHECKING:
+    from aiex_ipy.grounding.notebook import Cells
     from aiex_ipy.grounding.ruff_server import RuffServer
 
 SERVER_AT_MOST = 8
@@ -90,6 +89,8 @@ class _Source:
         self.error: Issue | None = None
         language = subject.language
         if language == "notebook" and self.text.strip():
+            from aiex_ipy.grounding.notebook import read_notebook
+
             try:
                 self.cells = read_notebook(subject)
             except UsageError as error:
@@ -99,6 +100,8 @@ class _Source:
             else:
                 language, self.text = self.cells.language, self.cells.text
         elif language == "python" and subject.path.startswith("In["):
+            from aiex_ipy.grounding.notebook import read_cell
+
             self.cells = read_cell(self.text)
             self.text = self.cells.text
         self.is_python = language == "python" and bool(self.text.strip())
@@ -202,7 +205,6 @@ def _refused(findings: list[Finding] | None) -> bool:
     return any((f.code or "") in lint_rules.REFUSED for f in findings or ())
 
 
-_NAME = re.compile(r"`([^`]+)`")
 _ABOUT_A_NAME = frozenset({"B007", "F401", "F821", "F841"})
 
 
@@ -237,8 +239,7 @@ def _issue(
 def _beyond(source: _Source, code: str, message: str, names: Collection[str]) -> bool:
     """True for findings that what stands outside the text, or in its magics, would refute."""
     if code in _ABOUT_A_NAME:
-        named = _NAME.search(message)
-        name = named[1] if named is not None else ""
+        name = message.partition("`")[2].partition("`")[0]
         if name in names or (source.cells is not None and source.cells.known(name)):
             return True
         if code == "F821" and source.fragment and not names:

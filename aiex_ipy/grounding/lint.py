@@ -9,11 +9,9 @@ score.
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
 
 import msgspec
 
@@ -237,7 +235,7 @@ def allowed(path: str, code: str) -> bool:
     """True for findings that are no issue in this kind of file (asserts in tests)."""
     if code in TESTS_ALLOW and is_test(path):
         return True
-    return code in INIT_ALLOW and PurePosixPath(path).name in ("__init__.py", "__init__.pyi")
+    return code in INIT_ALLOW and path.rsplit("/", 1)[-1] in ("__init__.py", "__init__.pyi")
 
 
 def is_test(path: str) -> bool:
@@ -260,13 +258,15 @@ def severity(finding: Finding) -> Severity:
     return "low" if "seems safe" in finding.message else known[1]
 
 
-_POSITIONS = re.compile(r" (?:on|at|from|in) (?:line|row) \d+")
-_TIP = re.compile(r"\. Consider specifying `requires-python.*", re.DOTALL)
-
-
 def message(finding: Finding) -> str:
     """Return ruff's sentence without line numbers and without advice on ruff's own settings."""
-    return _TIP.sub("", _POSITIONS.sub("", finding.message))
+    said = finding.message.partition(". Consider specifying `requires-python")[0]
+    words = said.split(" ")
+    for at in range(len(words) - 2):
+        # "Redefinition of unused `x` from line 5": the place is in the record and would drift.
+        if words[at + 1] == "line" and words[at + 2].isdecimal():
+            return " ".join(words[:at] + words[at + 3 :])
+    return said
 
 
 def _crashed(returncode: int) -> bool:
@@ -276,7 +276,8 @@ def _crashed(returncode: int) -> bool:
 
 def file_name(label: str) -> str:
     """Return the name ruff sees for a text: the last part of its label, as a Python file."""
-    name = re.sub(r"[^\w.\-]", "_", label.rsplit("/", 1)[-1]).lstrip(".-") or "text"
+    kept = (c if c.isalnum() or c in "_.-" else "_" for c in label.rsplit("/", 1)[-1])
+    name = "".join(kept).lstrip(".-") or "text"
     return name if name.endswith((".py", ".pyi")) else f"{name}.py"
 
 

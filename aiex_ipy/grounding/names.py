@@ -6,10 +6,9 @@ import ast
 import builtins
 from collections.abc import Iterator
 
-from aiex_ipy.grounding.python import Import, ParsedModule, Scope, children, is_main_guard
+from aiex_ipy.grounding.python import NESTED, Import, ParsedModule, Scope, is_main_guard, nodes_in
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-_NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 class Call:
@@ -182,17 +181,6 @@ class Names:
                 yield Call(node, scope.name if scope is not None else "", callee, local)
 
 
-def nodes_in(node: ast.AST, *, nested: bool = True) -> Iterator[ast.AST]:
-    """Yield the nodes below `node` in source order; not those of inner functions and classes
-    unless `nested`."""
-    stack = children(node)[::-1]
-    while stack:
-        at = stack.pop()
-        yield at
-        if nested or not isinstance(at, _NESTED):
-            stack += children(at)[::-1]
-
-
 def is_builtin(name: str) -> bool:
     """True for a name Python always knows."""
     return hasattr(builtins, name)
@@ -217,7 +205,7 @@ def _assigned(body: list[ast.stmt]) -> set[str]:
     """Names bound by statements, not those of functions and classes."""
     found: set[str] = set()
     for statement in body:
-        if isinstance(statement, _NESTED):
+        if isinstance(statement, NESTED):
             continue
         for node in nodes_in(statement, nested=False):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):

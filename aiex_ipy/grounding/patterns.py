@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from msgspec import Struct
 
 from aiex_ipy.grounding.flow import cut
-from aiex_ipy.grounding.names import Function, Names, nodes_in
-from aiex_ipy.grounding.python import Scope
+from aiex_ipy.grounding.names import Function, Names
+from aiex_ipy.grounding.python import Scope, nodes_in
 
 
 class Pattern(Struct, frozen=True, kw_only=True):

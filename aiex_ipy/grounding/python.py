@@ -349,6 +349,18 @@ def children(node: ast.AST) -> list[ast.AST]:
     return found
 
 
+def nodes_in(node: ast.AST, *, nested: bool = True) -> Iterator[ast.AST]:
+    """Yield the nodes below `node` in source order; not those of inner functions and classes
+    unless `nested`."""
+    stack = children(node)[::-1]
+    while stack:
+        at = stack.pop()
+        yield at
+        if nested or not isinstance(at, NESTED):
+            stack += children(at)[::-1]
+
+
+NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _FIELDS: dict[type[ast.AST], tuple[str, ...]] = {ast.Constant: (), ast.Name: ()}
 _SKIP = frozenset(
     {"ctx", "op", "ops", "id", "name", "attr", "arg", "module", "level", "asname"}
