@@ -26,6 +26,8 @@ from aiex_ipy.prompts.fit import Prompt, Section
 from aiex_ipy.prompts.templates import template
 
 Level = Literal["basic", "intermediate", "advanced", "detailed"]
+MOST_TOKENS = {"basic": 300, "intermediate": 1200, "advanced": 4000}
+"""How long the words may be, by level."""
 Kind = Literal["module", "class", "function", "text", "topic"]
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+\Z")
 
@@ -125,7 +127,10 @@ class ExplainOperation:
         system = template(f"explain.{_level(request)}")
         if not grounding.subjects:
             question = template("explain.topic", topic=request.target.strip())
-            return Ask(prompt=Prompt(system=system, question=question))
+            return Ask(
+                prompt=Prompt(system=system, question=question),
+                max_tokens=MOST_TOKENS[_level(request)],
+            )
         subject = grounding.subjects[0]
         if not subject.text.strip():
             return None
@@ -142,7 +147,8 @@ class ExplainOperation:
                     Section(title=f"Code of {name}", text=code, rank=0),
                     Section(title="Facts from its parse tree", text=facts, rank=1),
                 ),
-            )
+            ),
+            max_tokens=MOST_TOKENS[_level(request)],
         )
 
     def parse(self, answer: Answer, request: ExplainRequest, grounding: Grounding) -> Explanation:

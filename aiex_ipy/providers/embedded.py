@@ -38,7 +38,7 @@ READING_S = 4.5
 LEAST_BUDGET_TOKENS = 200
 """A prompt with less says too little; a slower machine takes longer over it."""
 
-LONGEST_ANSWER_TOKENS = 600
+LONGEST_ANSWER_TOKENS = 400
 """Where an answer is cut: a model of this size rarely has more to say, and one that repeats
 itself would go on for minutes (1,401 tokens in 40 s were seen, then 4,000 in JSON)."""
 

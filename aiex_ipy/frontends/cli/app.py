@@ -18,6 +18,9 @@ SETTINGS = {
     "max_content_width": 100,
 }
 
+INTERNAL_FAULT = 70
+"""Exit code of a fault of our own. Source: BSD sysexits.h, EX_SOFTWARE."""
+
 
 class LazyGroup(click.Group):
     """A group whose commands are imported on use; `table` names them with their short help."""
@@ -100,6 +103,12 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         _quiet_stdout()
         return 0
+    except Exception as error:
+        if os.environ.get("AIEX_LOG") == "debug":
+            raise
+        say(f"aiex: a fault of aiex itself: {type(error).__name__}: {error}.")
+        say("Run it again with AIEX_LOG=debug and report what it prints.")
+        return INTERNAL_FAULT
     try:
         sys.stdout.flush()
     except BrokenPipeError:

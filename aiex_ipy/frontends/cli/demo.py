@@ -16,6 +16,7 @@ MODULE = "click.formatting"
 FUNCTION = "click.formatting.wrap_text"
 QUESTION = "What does the Python keyword yield do? Answer in two sentences."
 ANSWER_TIMEOUT_S = 120
+START_TIMEOUT_S = 60
 
 
 class DemoError(AiexError):
@@ -38,7 +39,9 @@ def demo() -> int:
         kernel.step("%load_ext aiex", wants=())
         kernel.step(f'answer = ai("{QUESTION}")', wants=("SmolLM2",), streamed=True)
         kernel.step("print(answer.model, answer.usage)", wants=("SmolLM2", "output_tokens"))
-        kernel.step(f"%%aiex analyze {_source(MODULE)}\n", wants=("Quality Score", "/10"))
+        kernel.step(
+            f"%%aiex analyze --provider none {_source(MODULE)}\n", wants=("Quality Score", "/10")
+        )
         kernel.step(
             f"%%aiex explain --level basic {FUNCTION}\n",
             wants=("wrap_text", "SmolLM2"),
@@ -72,15 +75,25 @@ class _Kernel:
     """An IPython kernel of this interpreter, with the embedded model as its provider."""
 
     def __enter__(self) -> _Kernel:
-        from jupyter_client.manager import start_new_kernel
+        from ipykernel.kernelspec import get_kernel_dict
+        from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+        from jupyter_client.manager import KernelManager
+
+        class ThisInterpreter(KernelSpecManager):
+            """Gives the kernel of the running Python, whatever is installed for the user."""
+
+            def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+                return KernelSpec(**get_kernel_dict())
 
         print("demo: starting an IPython kernel", flush=True)
-        env = {**os.environ, "AIEX_DEFAULT_PROVIDER": "embedded"}
-        self._manager, self._client = start_new_kernel(
-            kernel_cmd=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            env=env,
-            startup_timeout=60,
+        self._manager = KernelManager(kernel_spec_manager=ThisInterpreter())
+        self._manager.start_kernel(
+            env={**os.environ, "AIEX_DEFAULT_PROVIDER": "embedded"},
+            extra_arguments=["--log-level=ERROR"],
         )
+        self._client = self._manager.client()
+        self._client.start_channels()
+        self._client.wait_for_ready(timeout=START_TIMEOUT_S)
         return self
 
     def __exit__(self, *details: object) -> None:
@@ -113,7 +126,11 @@ class _Kernel:
 
 
 class _Shown:
-    """What a cell has shown: its text so far, printed as it grows."""
+    """What a cell has shown: its text so far, printed as it grows.
+
+    A display that is written anew, as the last update of an answer is, adds only the lines that
+    were not printed before.
+    """
 
     def __init__(self) -> None:
         self.text = ""
@@ -127,9 +144,13 @@ class _Shown:
         elif kind in ("display_data", "update_display_data", "execute_result"):
             self.updates += 1
             text = content["data"].get("text/plain", "")
-            new = text[len(self._last) :] if text.startswith(self._last) else "\n" + text
+            if text.startswith(self._last):
+                self._show(text[len(self._last) :])
+            else:
+                known = set(self.text.splitlines())
+                new = [line for line in text.splitlines() if line.strip() and line not in known]
+                self._show("\n" + "\n".join(new) + "\n" if new else "")
             self._last = text
-            self._show(new)
         elif kind == "error":
             say(f"aiex: {content['ename']}: {content['evalue']}")
 
