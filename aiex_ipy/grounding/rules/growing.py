@@ -35,7 +35,7 @@ def _head_shift(walk: Walk, site: Site) -> Iterator[Finding]:
     if not isinstance(holder, (ast.Name, ast.Attribute)) or of_command_line(holder):
         return
     name = root_of(holder)
-    if not name or walk.dotted(holder) == "sys.path" or not repeated(scope, name, loop):
+    if not name or walk.dotted(holder) == "sys.path" or not repeated(scope, name, loop, call):
         return
     if call.func.attr == "insert" and isinstance(call.args[1], ast.Constant):
         return  # a text widget, or a marker put there once
@@ -79,7 +79,7 @@ def _augmented_name(walk: Walk, site: Site) -> Iterator[Finding]:
             yield _copied_text(site, name, "only a local name is extended in place")
         return
     kind = container(scope, name, None)
-    if kind in ("bytes", "tuple") and repeated(scope, name, loop, growth=True):
+    if kind in ("bytes", "tuple") and repeated(scope, name, loop, node, growth=True):
         if kind == "bytes":
             yield _copied_text(site, name, "bytes are never extended in place")
         else:
@@ -92,7 +92,7 @@ def _augmented_attribute(walk: Walk, site: Site) -> Iterator[Finding]:
     if not _textual(node.value):
         return
     name, label = root_of(node.target), ast.unparse(node.target)
-    if not name or not repeated(scope, name, loop):
+    if not name or not repeated(scope, name, loop, node):
         return
     if isinstance(node.target.value, (ast.Subscript, ast.Call)) or _reset(loop, label):
         return
@@ -141,14 +141,18 @@ def _rebuilt(walk: Walk, site: Site) -> Iterator[Finding]:
     assert loop is not None
     name, value = node.targets[0].id, node.value
     start = {
-        kind_of(b.value)
+        "" if b.part else kind_of(b.value)
         for b in bindings(scope, name, None)
         if b.value is not value and not b.grown
     }
     kind = start.pop() if len(start) == 1 else ""
-    if not kind or not repeated(scope, name, loop, value, growth=True):
+    if not kind or not repeated(scope, name, loop, node, kept=value, growth=True):
         return
     if kind in ("str", "bytes"):
+        # `while` loops that put text before a name spell numbers and paths: a few turns
+        before = isinstance(value, ast.BinOp) and _is_name(value.right, name)
+        if before and loop.kind == "while":
+            return
         if isinstance(value, ast.BinOp) and _rebuilds_text(value, name):
             yield _copied_text(site, name, "only what is added at its end alone goes in place")
     elif _rebuilds(value, name, kind):
@@ -159,7 +163,7 @@ def _rebuilds_text(value: ast.BinOp, name: str) -> bool:
     """Whether a sum holds the name other than as `name + rest`, CPython's one cheap form."""
     if not isinstance(value.op, ast.Add):
         return False
-    if isinstance(value.left, ast.Name) and value.left.id == name:
+    if _is_name(value.left, name):
         return False
     parts: list[ast.expr] = []
     stack: list[ast.expr] = [value]
@@ -169,22 +173,24 @@ def _rebuilds_text(value: ast.BinOp, name: str) -> bool:
             stack += (part.left, part.right)
         else:
             parts.append(part)
-    return any(isinstance(p, ast.Name) and p.id == name for p in parts)
+    return any(_is_name(part, name) for part in parts)
+
+
+def _is_name(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
 
 
 def _rebuilds(value: ast.expr, name: str, kind: str) -> bool:
     if isinstance(value, ast.BinOp):
         fitting = ast.Add if kind in ("list", "tuple") else ast.BitOr
         sides = (value.left, value.right)
-        return isinstance(value.op, fitting) and any(
-            isinstance(s, ast.Name) and s.id == name for s in sides
-        )
+        return isinstance(value.op, fitting) and any(_is_name(side, name) for side in sides)
     held: list[ast.expr] = []
     if isinstance(value, (ast.List, ast.Tuple, ast.Set)):
         held = [e.value for e in value.elts if isinstance(e, ast.Starred)]
     elif isinstance(value, ast.Dict):
         held = [v for k, v in zip(value.keys, value.values, strict=True) if k is None]
-    return any(isinstance(e, ast.Name) and e.id == name for e in held)
+    return any(_is_name(one, name) for one in held)
 
 
 _FRAMES = {
@@ -220,15 +226,15 @@ def _frame(walk: Walk, site: Site) -> Iterator[Finding]:
         called, what = "append", "DataFrame"
     else:
         return
-    if repeated(scope, name, loop, call, growth=True):
+    if repeated(scope, name, loop, node, kept=call, growth=True):
         message = f"each pass copies the whole {what} {name!r} through {called!r} to add to it"
         yield Finding("AX119", node, scope, message, subject=name)
 
 
 def _holds(node: ast.expr, name: str) -> bool:
     if isinstance(node, (ast.List, ast.Tuple)):
-        return any(isinstance(e, ast.Name) and e.id == name for e in node.elts)
-    return isinstance(node, ast.Name) and node.id == name
+        return any(_is_name(one, name) for one in node.elts)
+    return _is_name(node, name)
 
 
 @on_call("sort", looping=True)
@@ -241,7 +247,7 @@ def _sorted_again(walk: Walk, site: Site) -> Iterator[Finding]:
     scope, loop = site.scope, site.loop
     assert loop is not None
     name = site.node.func.value.id
-    if not repeated(scope, name, loop) or not _added_to(scope, name, loop):
+    if not repeated(scope, name, loop, site.node) or not _added_to(scope, name, loop):
         return
     message = f"each pass adds to the list {name!r} and sorts all of it again"
     yield Finding("AX111", site.node, scope, message, subject=name)

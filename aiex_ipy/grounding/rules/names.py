@@ -168,11 +168,21 @@ def root_of(node: ast.expr) -> str:
 
 def bounded(loop: Loop) -> bool:
     """Whether the source text itself says how often the loop runs: over a literal or a range of
-    constants."""
+    constants, or until something has a constant length."""
     node = loop.node
     if isinstance(node, (ast.For, ast.AsyncFor)):
         return _literal(node.iter)
-    return all(_literal(g.iter) for g in getattr(node, "generators", ())) and loop.kind != "while"
+    if isinstance(node, ast.While):
+        test = node.test
+        return (
+            isinstance(test, ast.Compare)
+            and isinstance(test.left, ast.Call)
+            and isinstance(test.left.func, ast.Name)
+            and test.left.func.id == "len"
+            and isinstance(test.ops[0], (ast.Lt, ast.LtE, ast.NotEq))
+            and isinstance(test.comparators[0], ast.Constant)
+        )
+    return all(_literal(g.iter) for g in node.generators)
 
 
 def _literal(source: ast.expr) -> bool:
@@ -255,12 +265,21 @@ def varies(scope: Scope, node: ast.AST, loop: Loop) -> bool:
 
 
 def repeated(
-    scope: Scope, name: str, loop: Loop, kept: ast.expr | None = None, *, growth: bool = False
+    scope: Scope,
+    name: str,
+    loop: Loop,
+    place: ast.AST,
+    *,
+    kept: ast.expr | None = None,
+    growth: bool = False,
 ) -> bool:
-    """Whether the place is run an open number of times while the name keeps its binding.
+    """Whether a place is run an open number of times while the name keeps its binding.
 
     With `growth`, `name += …` and the binding to `kept` itself do not count as a new binding.
     """
+    left_by = exit_of(loop, place)
+    if isinstance(left_by, (ast.Return, ast.Raise)):
+        return False
     for one in loop.chain():
         if name in one.targets:
             return False
@@ -269,6 +288,32 @@ def repeated(
                 continue
             if not (growth and (b.grown or b.value is kept)):
                 return False
-        if not bounded(one):
+        if not bounded(one) and not (one is loop and isinstance(left_by, ast.Break)):
             return True
     return False
+
+
+def exit_of(loop: Loop, place: ast.AST) -> ast.stmt | None:
+    """The last statement of the innermost block of a loop statement a place stands in."""
+    block: list[ast.stmt] = getattr(loop.node, "body", None) or []
+    last = None
+    while block:
+        last = block[-1]
+        holder = next((s for s in block if _holds(s, place)), None)
+        block = _block(holder, place) if holder is not None else []
+    return last
+
+
+def _holds(node: ast.AST, place: ast.AST) -> bool:
+    return any(inner is place for inner in nodes(node))
+
+
+def _block(holder: ast.stmt, place: ast.AST) -> list[ast.stmt]:
+    """The block of a compound statement that holds a place; empty where its header does."""
+    parts: list[ast.AST] = [holder, *getattr(holder, "handlers", ()), *getattr(holder, "cases", ())]
+    for part in parts:
+        for field in ("body", "orelse", "finalbody"):
+            block = getattr(part, field, None)
+            if isinstance(block, list) and any(_holds(s, place) for s in block):
+                return block
+    return []

@@ -41,7 +41,7 @@ def _quadratic_membership(walk: Walk, site: Site) -> Iterator[Finding]:
         if type(op) not in _MEMBERSHIP or not isinstance(right, ast.Name):
             continue
         name = right.id
-        if container(scope, name, loop) != "list" or not repeated(scope, name, loop):
+        if container(scope, name, loop) != "list" or not repeated(scope, name, loop, site.node):
             continue
         grown = grows(scope, name)
         if not grown and all(

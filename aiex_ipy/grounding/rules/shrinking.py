@@ -6,7 +6,16 @@ import ast
 from collections.abc import Iterator
 
 from aiex_ipy.grounding.rules.growing import of_command_line
-from aiex_ipy.grounding.rules.names import bounded, container, names_in, root_of
+from aiex_ipy.grounding.rules.names import (
+    bindings,
+    bounded,
+    container,
+    exit_of,
+    grows,
+    measured,
+    names_in,
+    root_of,
+)
 from aiex_ipy.grounding.rules.scopes import Finding, Scope
 from aiex_ipy.grounding.rules.walk import Site, Walk, nodes, on, on_call
 
@@ -31,17 +40,33 @@ def _cut(walk: Walk, site: Site) -> Iterator[Finding]:
     if not _same(target, value.value) or of_command_line(target):
         return
     test = loop.node.test
-    label = ast.unparse(target)
+    if isinstance(exit_of(loop, node), _EXITS) or _strips(test, target):
+        return
     if not isinstance(test, ast.Constant) and not _tests(test, target, scope):
         return
     if isinstance(target, ast.Name) and not _only_shrinks(scope, target.id, site):
         return
+    label = ast.unparse(target)
     yield Finding(
         "AX105",
         node,
         scope,
         f"each pass copies what is left of {label!r} to drop its head",
         subject=label,
+    )
+
+
+_EXITS = (ast.Break, ast.Return, ast.Raise)
+
+
+def _strips(test: ast.expr, target: ast.expr) -> bool:
+    """Whether the loop only takes off equal leading elements: `while text[:1] == "<"`."""
+    return any(
+        isinstance(part, ast.Compare)
+        and isinstance(part.left, ast.Subscript)
+        and _same(part.left.value, target)
+        and isinstance(part.ops[0], ast.Eq)
+        for part in nodes(test)
     )
 
 
@@ -101,9 +126,14 @@ def _removed(walk: Walk, site: Site) -> Iterator[Finding]:
         node = loop.node
         if not isinstance(node, ast.For) or not isinstance(node.target, ast.Name):
             continue
-        if node.target.id != gone or bounded(loop):
+        if node.target.id != gone or bounded(loop) or of_command_line(site.node.func.value):
             continue
-        if _walks_list(scope, node.iter, name) and not _leaves(node.body, site.node):
+        fixed = [measured(b.value) for b in bindings(scope, name, None) if b.value is not None]
+        if fixed and all(fixed) and not grows(scope, name):
+            continue
+        if isinstance(exit_of(loop, site.node), _EXITS):
+            continue
+        if _walks_list(scope, node.iter, name):
             yield Finding(
                 "AX109",
                 site.node,
@@ -132,15 +162,3 @@ def _walks_list(scope: Scope, source: ast.expr, name: str) -> bool:
     if not (isinstance(source, ast.Name) and source.id == name):
         return False
     return container(scope, name, None) == "list"
-
-
-def _leaves(body: list[ast.stmt], call: ast.Call) -> bool:
-    """Whether the loop ends right after the removal."""
-    for statement in body:
-        for node in nodes(statement):
-            for block in (getattr(node, "body", None), getattr(node, "orelse", None)):
-                if isinstance(block, list) and any(
-                    isinstance(s, ast.Expr) and s.value is call for s in block
-                ):
-                    return isinstance(block[-1], (ast.Break, ast.Return, ast.Raise))
-    return False
