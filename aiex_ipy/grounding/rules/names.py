@@ -65,12 +65,12 @@ _ANNOTATIONS: dict[str, Kind] = {
     "frozenset": "set",
 }
 _GROWERS = frozenset({"append", "extend", "insert", "appendleft", "add", "update"})
-# Methods that leave their receiver as it was (of list, dict, set, str, bytes, tuple).
+# Methods that leave their receiver as it was (of containers, texts and paths).
 _READERS = frozenset(
     {"get", "keys", "values", "items", "index", "count", "copy", "startswith", "endswith"}
     | {"split", "rsplit", "splitlines", "join", "format", "strip", "lstrip", "rstrip", "lower"}
     | {"upper", "encode", "decode", "find", "rfind", "replace", "isdisjoint", "issubset"}
-    | {"issuperset", "union", "intersection", "difference"}
+    | {"issuperset", "union", "intersection", "difference", "read_text", "read_bytes"}
 )
 # Functions and methods that leave their arguments as they were, iterators aside.
 _SPARING = frozenset(

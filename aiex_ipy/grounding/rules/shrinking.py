@@ -102,9 +102,14 @@ def _only_shrinks(scope: Scope, name: str, site: Site) -> bool:
         if isinstance(b.value, ast.Call) and root_of(b.value.func) == "memoryview":
             return False  # a slice of a memoryview copies nothing
         inside = b.loop is not None and b.loop.inside(site.loop)
-        if inside and (b.value is None or name not in names_in(b.value)):
+        if inside and not (b.value is not None and _rests_on(b.value, name)):
             return False
     return True
+
+
+def _rests_on(value: ast.expr, name: str) -> bool:
+    """Whether a value comes from the name, or is empty, which ends the loop."""
+    return (isinstance(value, ast.Constant) and not value.value) or name in names_in(value)
 
 
 @on_call("remove", looping=True)
