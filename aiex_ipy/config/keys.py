@@ -296,6 +296,13 @@ KEYS: tuple[KeyDoc, ...] = (
         "Whether progress is shown as a widget with a cancel button where the front end can.",
         "AIEX_DISPLAY_WIDGETS",
     ),
+    _key(
+        "analyze.analyzers",
+        "strings",
+        "Analyzers of other packages (entry points `aiex.analyzers`) whose issues are shown "
+        "beside the built-in ones. They never move the quality score.",
+        "AIEX_ANALYZE_ANALYZERS",
+    ),
 )
 
 BY_KEY: dict[str, KeyDoc] = {doc.key: doc for doc in KEYS}

@@ -16,6 +16,7 @@ from aiex_ipy.config.environment import variables
 from aiex_ipy.config.keys import KeyDoc, PlannedKey
 from aiex_ipy.config.providers import NO_PROVIDER, canonical_provider, instances
 from aiex_ipy.config.settings import (
+    AnalyzeSettings,
     DisplaySettings,
     EmbeddedSettings,
     LLMSettings,
@@ -302,6 +303,7 @@ def _loaded(
         ),
         sandbox=SandboxSettings(**_fields(flat, "sandbox")),
         display=DisplaySettings(**_fields(flat, "display")),
+        analyze=AnalyzeSettings(**_fields(flat, "analyze")),
     )
     values: dict[str, Any] = {}
     origins: dict[str, Origin] = {}

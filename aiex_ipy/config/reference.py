@@ -70,6 +70,7 @@ _SECTIONS = (
     ("Provider instances", "llm.providers.NAME."),
     ("Reading files", "sandbox."),
     ("Display in IPython", "display."),
+    ("Analysis", "analyze."),
 )
 
 _PROVIDERS = """\

@@ -102,6 +102,12 @@ class DisplaySettings(Struct, frozen=True, kw_only=True):
     widgets: bool = True
 
 
+class AnalyzeSettings(Struct, frozen=True, kw_only=True):
+    """`analyzers` names plugins whose issues are shown beside the built-in ones."""
+
+    analyzers: tuple[str, ...] = ()
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     project_dir: str | None = None
     env: str = "dev"
@@ -109,3 +115,4 @@ class Settings(Struct, frozen=True, kw_only=True):
     llm: LLMSettings = LLMSettings()
     sandbox: SandboxSettings = SandboxSettings()
     display: DisplaySettings = DisplaySettings()
+    analyze: AnalyzeSettings = AnalyzeSettings()

@@ -123,8 +123,16 @@ class Score(Struct, frozen=True, kw_only=True):
     version: str = ""
 
 
+SCORED_SOURCES = frozenset({"aiex", "complexipy", "python", "ruff"})
+"""Whose issues move the score: analyzers that are the same wherever aiex runs."""
+
+
 class Analyzer(Protocol):
-    """A source of issues over a batch of subjects; entry-point group `aiex.analyzers`."""
+    """A source of issues over a batch of subjects; entry-point group `aiex.analyzers`.
+
+    `issues` returns the same issues for the same subjects, in any order; lines and columns are
+    those of `Issue`, `path` is the subject's. Called in any thread.
+    """
 
     name: str
 

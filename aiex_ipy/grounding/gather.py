@@ -29,18 +29,21 @@ def gather(
     *,
     ruff: RuffServer | None = None,
     names: Collection[str] = (),
+    analyzers: Collection[str] = (),
 ) -> list[ModuleFacts]:
     """Return the facts of each subject, in the given order.
 
     The same subjects give the same facts, whatever the machine's ruff configuration, working
     directory or order of discovery. `names` are those known in a live session; names undefined
     in a fragment (a cell, a live function) are an issue only when it is given. `ruff` is a server
-    kept open, used for a few subjects; a tree goes through one batch.
+    kept open, used for a few subjects; a tree goes through one batch. `analyzers` names plugins
+    whose issues are added.
 
     Raises:
         UsageError: the only subject is a notebook that cannot be read. Among several it gets a
             syntax issue instead.
         AiexError: ruff is missing or does not run.
+        PluginError: an analyzer of another package cannot be loaded or failed.
     """
     sources = [_Source(subject, alone=len(subjects) == 1) for subject in subjects]
     linted = [source for source in sources if source.is_python]
@@ -56,13 +59,24 @@ def gather(
     again = {s.label: s.text for s in linted if s.on_disk and lint.unreadable(findings[s.label])}
     if again:
         findings |= lint.Batch([], again).findings()
+    added: dict[str, list[Issue]] = {}
+    if analyzers:
+        from aiex_ipy.grounding.plugged import plugin_issues
+
+        added = plugin_issues(analyzers, subjects)
     facts = []
     for source, module in zip(sources, modules, strict=True):
         if module is None:
             facts.append(_plain(source.subject, source.error))
         else:
             facts.append(_facts(source, module, findings[source.label], names))
-    return facts
+    return [_with(found, added.get(found.path)) for found in facts]
+
+
+def _with(found: ModuleFacts, added: list[Issue] | None) -> ModuleFacts:
+    if not added:
+        return found
+    return structs.replace(found, issues=tuple(sorted((*found.issues, *added), key=_order)))
 
 
 _Findings = dict[str, list[Finding] | None]
@@ -291,8 +305,8 @@ def _moved_unit(unit: Unit, source: _Source) -> Unit:
     )
 
 
-def _order(issue: Issue) -> tuple[int, int, int, str, str]:
-    return issue.cell or 0, issue.line, issue.column, issue.rule, issue.message
+def _order(issue: Issue) -> tuple[int, int, int, str, str, str]:
+    return issue.cell or 0, issue.line, issue.column, issue.rule, issue.message, issue.source
 
 
 def _plain(subject: Subject, error: Issue | None) -> ModuleFacts:

@@ -7,7 +7,7 @@ from math import fsum
 
 from msgspec import Struct
 
-from aiex_ipy.grounding.facts import Issue, ModuleFacts, Unit
+from aiex_ipy.grounding.facts import SCORED_SOURCES, Issue, ModuleFacts, Unit
 from aiex_ipy.grounding.score_weights import Weights
 
 MODULE = "<module>"
@@ -80,11 +80,12 @@ def unit_debts(units: Iterable[Unit], issues: Iterable[Issue], table: Weights) -
 def counted(facts: ModuleFacts, table: Weights) -> list[Issue]:
     """The findings that cost something, in order of their places whatever order they came in.
 
-    What a model says never moves the number, confirmed or not.
+    What a model says never moves the number, confirmed or not; nor what a plugin says, which is
+    not installed everywhere.
     """
     free = table.free_rules
     return sorted(
-        (issue for issue in facts.issues if issue.source != "model" and issue.rule not in free),
+        (i for i in facts.issues if i.source in SCORED_SOURCES and i.rule not in free),
         key=_order,
     )
 

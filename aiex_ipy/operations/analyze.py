@@ -166,7 +166,7 @@ class AnalyzeOperation:
                 code="nothing_to_analyze",
                 hint="Name a source file, a notebook, or a directory that holds some.",
             )
-        modules = gather(subjects, ruff=view.ruff)
+        modules = gather(subjects, ruff=view.ruff, analyzers=view.settings.analyze.analyzers)
         kind = kinds[0] if len(kinds) == 1 else "files"
         if kind == "file" and subjects and subjects[0].language == "notebook":
             kind = "notebook"

@@ -341,6 +341,31 @@ def patterns(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
     assert not readable(setter("[sandbox]\ndenied_patterns = ['**/customers.*']\n"), file)
 
 
+@proves("analyze.analyzers")
+def plugin_analyzers(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    from aiex_ipy.engine.engine import Engine
+    from aiex_ipy.grounding import plugged
+    from aiex_ipy.grounding.facts import Issue, Subject
+    from aiex_ipy.operations.analyze import AnalyzeRequest
+
+    issue = Issue(
+        severity="low", category="security", rule="P1", path="<stdin>", line=1, end_line=1,
+        message="Seen", source="acme",
+    )  # fmt: skip
+    patch.setattr(plugged, "_load", lambda name: type("A", (), {"issues": lambda *_: [issue]})())
+
+    def rules(line: str) -> list[str]:
+        engine = Engine(setter(f"[analyze]\n{line}\n[llm]\ndefault_provider = 'none'\n"))
+        subject = Subject(path="<stdin>", text="x = 1\n")
+        try:
+            return [i.rule for i in engine.run_sync(AnalyzeRequest(subjects=(subject,))).issues]
+        finally:
+            engine.close()
+
+    assert rules("") == []
+    assert rules("analyzers = ['acme']") == ["P1"]
+
+
 class Counting:
     """A screen that counts how often it is drawn."""
 
