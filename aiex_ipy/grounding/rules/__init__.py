@@ -39,7 +39,7 @@ def check(parsed: ParsedModule) -> list[Issue]:
     left_out = _NOT_IN_TESTS if is_test(parsed.path) else frozenset()
     issues = [
         _issue(parsed, RULES[finding.rule], finding.message, *_span(parsed, finding.node))
-        for finding in Walk(parsed.tree).run()
+        for finding in Walk(parsed.tree, parsed.path).run()
         if finding.rule not in left_out
     ]
     return sorted(issues, key=lambda issue: (issue.line, issue.column, issue.rule))
