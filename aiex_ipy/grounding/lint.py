@@ -18,7 +18,7 @@ import msgspec
 from aiex_ipy.errors import AiexError
 from aiex_ipy.grounding.facts import Issue, Severity
 from aiex_ipy.grounding.lint_rules import INIT_ALLOW, SELECT, TESTS_ALLOW, classify
-from aiex_ipy.grounding.python import ParsedModule
+from aiex_ipy.grounding.parsed import ParsedModule
 
 TARGET = "py311"
 """The oldest Python aiex runs on: rules and builtins do not depend on the interpreter."""

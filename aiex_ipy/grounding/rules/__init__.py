@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from aiex_ipy.grounding.facts import Issue
 from aiex_ipy.grounding.lint import is_test
-from aiex_ipy.grounding.python import ParsedModule
+from aiex_ipy.grounding.parsed import ParsedModule
 from aiex_ipy.grounding.rules import (  # noqa: F401  # importing a family registers its rules
     classes,
     growing,
