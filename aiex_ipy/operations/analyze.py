@@ -139,6 +139,9 @@ class AnalyzeOperation:
     name = "analyze"
     by_name_only = True
 
+    def reads(self, request: AnalyzeRequest) -> bool:
+        return True
+
     def ground(self, request: AnalyzeRequest, view: View) -> Grounding:
         subjects = list(request.subjects)
         failed: dict[str, AiexError] = {}

@@ -76,6 +76,9 @@ class ExplainOperation:
     name = "explain"
     by_name_only = False
 
+    def reads(self, request: ExplainRequest) -> bool:
+        return True
+
     def ground(self, request: ExplainRequest, view: View) -> Grounding:
         subject, symbol = _target(request, view)
         if subject is None:
