@@ -171,7 +171,7 @@ class ParsedModule:
         return "" if scope is None else scope.name
 
     def of(self, *types: type[Node]) -> list[Node]:
-        """Return all nodes of exactly these types, in source order per type.
+        """Return all nodes of exactly these types, by type, holders before what they hold.
 
         The first call walks the whole tree once; context nodes (`Load`, operators) are left
         out, and so are the children of `Constant` and `Name`.

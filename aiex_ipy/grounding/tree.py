@@ -1,4 +1,4 @@
-"""Walking a parse tree: children, nodes below, nodes by type, in source order.
+"""Walking a parse tree: children, nodes below, nodes by type; holders come before what they hold.
 
 Contexts (`Load`), operators and the strings among an `ast` node's fields are no nodes here.
 """
@@ -18,7 +18,7 @@ _SKIP = frozenset(
 
 
 def children(node: ast.AST) -> list[ast.AST]:
-    """Return the child nodes in source order of fields, without contexts and operators."""
+    """Return the child nodes in the order of the fields, without contexts and operators."""
     found: list[ast.AST] = []
     for name in _fields(node.__class__):
         value = getattr(node, name, None)
@@ -30,7 +30,7 @@ def children(node: ast.AST) -> list[ast.AST]:
 
 
 def nodes_in(node: ast.AST, *, nested: bool = True) -> Iterator[ast.AST]:
-    """Yield the nodes below `node` in source order; not those of inner functions and classes
+    """Yield the nodes below `node`, holders first; not those of inner functions and classes
     unless `nested`."""
     stack = children(node)[::-1]
     while stack:
@@ -50,7 +50,7 @@ def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
 
 
 def index(tree: ast.Module) -> dict[type[ast.AST], list[ast.AST]]:
-    """Walk the tree once, in source order, into lists by node type."""
+    """Walk the tree once into lists by node type."""
     by_type: dict[type[ast.AST], list[ast.AST]] = {}
     stack: list[ast.AST] = [tree]
     pop = stack.pop
