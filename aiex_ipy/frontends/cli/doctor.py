@@ -99,10 +99,10 @@ def _analyzers() -> Check:
         from aiex_ipy.grounding.gather import gather
         from aiex_ipy.grounding.versions import versions
 
-        issues = gather([Subject(path="<doctor>", text="import os\n")])[0].issues
-        if not any(issue.source == "ruff" for issue in issues):
+        sample = Subject(path="<doctor>", text="def keep(item, kept=[]):\n    return kept\n")
+        if not any(issue.source == "ruff" for issue in gather([sample])[0].issues):
             raise AiexError(
-                "ruff found nothing in a file with an unused import.",
+                "ruff found nothing wrong with a mutable default.",
                 hint="Run `pip install --force-reinstall ruff`.",
             )
         return ", ".join(f"{name} {version}" for name, version in versions().items())
