@@ -2,59 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import sys
 from pathlib import Path
 
-import click
+import cli_pages
+import decisions_page
+import models_page
+import results_page
+import rules_page
+import score_page
 
-from aiex_ipy.frontends.cli.app import SETTINGS, LazyGroup, program
-from aiex_ipy.frontends.cli.help import page_of
+from aiex_ipy.config import reference
 
 ROOT = Path(__file__).parents[1]
-HELP = ROOT / "aiex_ipy" / "frontends" / "cli" / "help"
 
 
-def topics(command: click.Command, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Every command's words, the program's own first."""
-    yield prefix
-    if isinstance(command, LazyGroup):
-        for name in command.table:
-            found = command.get_command(click.Context(command), name)
-            assert found is not None
-            yield from topics(found, (*prefix, name))
+def configuration() -> dict[Path, str]:
+    """The reference page of the settings."""
+    return {ROOT / reference.PAGE: reference.page()}
 
 
-def help_pages() -> dict[Path, str]:
-    """The stored help pages of the command line."""
-    root = click.Context(program(), info_name="aiex", terminal_width=80, **SETTINGS)
-    return {
-        HELP / ("-".join(("aiex", *topic)) + ".txt"): page_of(root.command, topic, root)
-        for topic in topics(root.command)
-    }
-
-
-def cli_reference() -> dict[Path, str]:
-    """The reference page of the command line: the same texts."""
-    parts = ["# The command line", "", "Generated from `aiex help`.", ""]
-    for file, text in help_pages().items():
-        words = file.stem.replace("-", " ")
-        parts += [f"## {words}", "", "```text", text.rstrip(), "```", ""]
-    return {ROOT / "docs" / "reference" / "cli.md": "\n".join(parts)}
-
-
-GENERATORS: tuple[Callable[[], dict[Path, str]], ...] = (help_pages, cli_reference)
+GENERATORS = (
+    cli_pages.pages,
+    configuration,
+    rules_page.pages,
+    results_page.pages,
+    models_page.pages,
+    decisions_page.pages,
+)
 
 
 def pages() -> dict[Path, str]:
-    """Every generated file with its text."""
+    """Every generated file with its text, but for the score's, which holds for the versions of
+    Python and the analyzers it names."""
     found: dict[Path, str] = {}
     for generator in GENERATORS:
         found |= generator()
     return found
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Write them all."""
     for file, text in pages().items():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
         print(file.relative_to(ROOT))
+    score_page.main()
+    print(score_page.PAGE.relative_to(ROOT))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

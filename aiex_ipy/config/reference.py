@@ -35,6 +35,7 @@ your file, with `--project` the project's. A wrong key or value is an error that
 variable is not set.
 
 ```toml
+# ~/.config/aiex/config.toml
 log = "info"
 
 [llm]
