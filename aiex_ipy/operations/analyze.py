@@ -83,9 +83,9 @@ class Analysis(Struct, frozen=True, kw_only=True):
     share_below_6: float | None = None
 
     @property
-    def suggestions(self) -> list[Recommendation]:
+    def suggestions(self) -> tuple[Recommendation, ...]:
         """The guide's name for `recommendations`."""
-        return list(self.recommendations)
+        return self.recommendations
 
 
 CATEGORIES: dict[AnalyzeType, tuple[Category, ...]] = {
@@ -138,9 +138,6 @@ class AnalyzeOperation:
 
     name = "analyze"
     by_name_only = True
-
-    def reads(self, request: AnalyzeRequest) -> bool:
-        return True
 
     def ground(self, request: AnalyzeRequest, view: View) -> Grounding:
         subjects = list(request.subjects)

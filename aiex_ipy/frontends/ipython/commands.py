@@ -60,10 +60,12 @@ def show_status(session: Session, arguments: list[str]) -> None:
 
     found = status_of(session.engine)
     print(f"aiex {found.version}, project {found.project_dir}")
-    asked = "none: analyze and explain answer from facts alone"
-    if found.provider:
-        asked = f"{found.provider}, {found.model or 'its own default model'} ({found.why})"
-    print(f"provider: {plain(asked)}")
+    model = plain(found.model or "its own default model")
+    print(
+        f"provider: {found.provider}, {model} ({plain(found.why)})"
+        if found.provider
+        else "no model"
+    )
     print(f"local model: {plain(found.local_model)}")
     for notice in found.notices:
         print(plain(notice))
