@@ -6,6 +6,7 @@ in the graph: what is imported from elsewhere is `external`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
@@ -117,7 +118,7 @@ def relate(modules: Iterable[ParsedModule], *, left_out: tuple[str, ...] = ()) -
     ordered = sorted(modules, key=lambda module: module.path)
     whole = [module for module in ordered if module.error is None]
     names = module_names([module.path for module in whole])
-    index = _Index(names)
+    index = _Index(names, {names[m.path]: m for m in whole})
     nodes: list[ModuleNode] = []
     edges: list[Dependency] = []
     for module in whole:
@@ -241,8 +242,10 @@ def _strongly_connected(graph: dict[str, list[str]]) -> list[list[str]]:
 class _Index:
     """Finds the modules of the project an import statement names."""
 
-    def __init__(self, names: dict[str, str]) -> None:
+    def __init__(self, names: dict[str, str], modules: dict[str, ParsedModule]) -> None:
         self._names = set(names.values())
+        self._modules = modules
+        self._words: dict[str, set[str]] = {}
         self._packages = {
             n for p, n in names.items() if p.rsplit("/", 1)[-1].startswith("__init__.")
         }
@@ -271,7 +274,7 @@ class _Index:
             full = f"{module}.{name}" if module else name
             if full in self._names:
                 found[full] = ()
-            else:
+            elif module not in self._packages or self._mentions(module, name):
                 own.append(name)
         if own or not item.names:
             # Some names are attributes of the module itself: it, or its nearest known part.
@@ -281,6 +284,15 @@ class _Index:
             if part:
                 found[part] = tuple(own)
         return found
+
+    def _mentions(self, package: str, name: str) -> bool:
+        """Return whether a package's front page can hold the name. Where nothing there speaks of
+        it, it is a submodule that is not given: a compiled one."""
+        front = self._modules[package]
+        words = self._words.get(package)
+        if words is None:
+            words = self._words[package] = set(re.findall(r"\w+", front.text))
+        return name in words or name == "*" or any("*" in item.names for item in front.imports)
 
     def _neighbour(self, module: str, path: str) -> str | None:
         """Return the module in the importer's folder, or the nearest above, that is no package:

@@ -82,6 +82,21 @@ def test_imports_lead_to_the_modules_they_name() -> None:
     assert facts.imported_by("p") == ("p.a",)
 
 
+def test_a_compiled_submodule_is_not_a_name_of_its_package() -> None:
+    """`from . import _speed` of an extension module does not read the package's front page; what
+    the front page defines, imports by name or takes by `*` does."""
+    texts = {
+        "p/__init__.py": "from p.a import f\nLIMIT = 1\n",
+        "p/a.py": "from . import _speed\n",
+        "p/b.py": "from . import LIMIT, f\n",
+        "q/__init__.py": "from q.c import *\n",
+        "q/c.py": "from q import anything\n",
+    }
+    facts = of(texts)
+    assert edges(facts) == [("p", "p.a"), ("p.b", "p"), ("q", "q.c"), ("q.c", "q")]
+    assert facts.cycles == (("q", "q.c"),)
+
+
 def test_scripts_find_the_modules_beside_them() -> None:
     """A folder without `__init__.py` is searched first by what runs there, and only by that."""
     facts = of(
