@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aiex_ipy.grounding.facts import Issue, Severity
+from aiex_ipy.grounding.facts import Issue, LedgerLine, Severity
 from aiex_ipy.operations.analyze import Analysis, FileScore
 from aiex_ipy.render.safe import plain
 
@@ -35,7 +35,7 @@ def text(result: Analysis, *, symbols: bool = True) -> str:
         f"{mark('📊')}Code Analysis Results",
         RULE,
         "",
-        *([f"File: {plain(result.path)}"] if result.path else []),
+        *([f"{_subject(result)}: {plain(result.path)}"] if result.path else []),
         f"Summary: {plain(result.summary)}",
         f"Quality Score: {score_words(result.quality_score)}",
     ]
@@ -80,18 +80,16 @@ def markdown(result: Analysis) -> str:
     lines = [
         "## 📊 Code Analysis Results",
         "",
-        *([f"**File:** {escape(result.path)}", ""] if result.path else []),
+        *([f"**{_subject(result)}:** {escape(result.path)}", ""] if result.path else []),
         f"**Summary:** {escape(result.summary)}",
         "",
         f"**Quality Score:** {score_words(result.quality_score)}",
     ]
     if result.ledger:
-        lines += ["", "| lost | component | where | why |", "|---:|---|---|---|"]
+        lines += ["", "| lost | component | where and why |", "|---:|---|---|"]
         for line in sorted(result.ledger, key=lambda at: -at.lost)[:MOST_LEDGER]:
-            where = f"{line.unit or line.path}:{line.line}"
-            lines.append(
-                f"| -{line.lost:.2f} | {line.component} | {escape(where)} | {escape(line.reason)} |"
-            )
+            why = escape(_why(line, bool(result.files)))
+            lines.append(f"| -{line.lost:.2f} | {line.component} | {why} |")
     if result.worst:
         lines += ["", f"**Worst files** ({len(result.files)} in all):", ""]
         lines += [f"- {escape(_file(f))}" for f in result.worst]
@@ -115,11 +113,10 @@ def _ledger(result: Analysis, mark: str) -> list[str]:
     if not result.ledger:
         return []
     lines = ["", f"{mark}Lost points ({_lost(result):.2f}):"]
-    for line in sorted(result.ledger, key=lambda at: -at.lost)[:MOST_LEDGER]:
-        where = plain(line.unit or line.path)
-        lines.append(
-            f"   -{line.lost:.2f} {line.component}: {where}:{line.line} {plain(line.reason)}"
-        )
+    lines += [
+        f"   -{line.lost:.2f} {line.component}: {plain(_why(line, bool(result.files)))}"
+        for line in sorted(result.ledger, key=lambda at: -at.lost)[:MOST_LEDGER]
+    ]
     if len(result.ledger) > MOST_LEDGER:
         lines.append(f"   and {len(result.ledger) - MOST_LEDGER} smaller ones")
     return lines
@@ -133,6 +130,19 @@ def _worst(result: Analysis, mark: str) -> list[str]:
     if result.share_below_6 is not None:
         lines.append(f"   share below 6: {result.share_below_6:.0%}")
     return lines
+
+
+def _subject(result: Analysis) -> str:
+    return {"directory": "Directory", "files": "Files", "cell": "Cell"}.get(result.kind, "File")
+
+
+def _why(line: LedgerLine, with_path: bool) -> str:
+    """Where a loss is and why; losses that were put together have no place."""
+    if not line.unit and not line.path:
+        return line.reason
+    cell = f"cell {line.cell} " if line.cell is not None else ""
+    path = f"{line.path} " if with_path else ""
+    return f"{path}{cell}{line.unit or line.path}:{line.line} {line.reason}"
 
 
 def _lost(result: Analysis) -> float:
