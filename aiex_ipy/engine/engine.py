@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiex_ipy.config import load
 from aiex_ipy.config.settings import Settings
@@ -14,7 +14,6 @@ from aiex_ipy.engine.loop import LoopThread
 from aiex_ipy.engine.table import operation_for
 from aiex_ipy.errors import EngineClosedError
 from aiex_ipy.grounding.complexity_engine import load_in_main_thread
-from aiex_ipy.grounding.ruff_server import RuffServer
 from aiex_ipy.operations.base import UPDATES, Request, Update
 from aiex_ipy.operations.run import choice_for, offline, stream
 from aiex_ipy.operations.view import View
@@ -22,8 +21,17 @@ from aiex_ipy.redaction import Redactor
 from aiex_ipy.routing.router import Router
 from aiex_ipy.workspace import Workspace
 
+if TYPE_CHECKING:
+    from aiex_ipy.grounding.ruff_server import RuffServer
+
 Res = TypeVar("Res")
 CLOSE_TIMEOUT_S = 10.0
+
+
+def _linter() -> RuffServer:
+    from aiex_ipy.grounding.ruff_server import RuffServer
+
+    return RuffServer()
 
 
 class Engine:
@@ -46,7 +54,7 @@ class Engine:
         self._given_models = models
         self._models: Router | None = models
         self._loop = LoopThread()
-        self._ruff = RuffServer() if kernel else None
+        self._ruff = _linter() if kernel else None
         self._allow_secret_file = allow_secret_file
         self._closed = False
         self._lock = threading.Lock()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
 
 from aiex_ipy.config.settings import Settings
-from aiex_ipy.grounding.ruff_server import RuffServer
 from aiex_ipy.redaction import Redactor
 from aiex_ipy.workspace import Located, SourceFile, Workspace
+
+if TYPE_CHECKING:
+    from aiex_ipy.grounding.ruff_server import RuffServer
 
 
 class View(Struct, frozen=True, kw_only=True):
