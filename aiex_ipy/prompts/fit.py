@@ -41,8 +41,8 @@ def fit(prompt: Prompt, budget: int | None) -> tuple[Message, ...]:
     The estimated cost of the result is at most `budget` tokens (None: no limit). The system text
     and the question are never cut. Raises ContextTooLongError when these two alone are too long.
     """
-    left = 1 << 40 if budget is None else budget
-    left -= estimate(prompt.system) + estimate(prompt.question) + 2 * MESSAGE_OVERHEAD
+    left, count = (1 << 40, _uncounted) if budget is None else (budget, estimate)
+    left -= count(prompt.system) + count(prompt.question) + 2 * MESSAGE_OVERHEAD
     if left < 0:
         raise ContextTooLongError(
             f"The question costs about {(budget or 0) - left} tokens with its instructions; "
@@ -56,22 +56,22 @@ def fit(prompt: Prompt, budget: int | None) -> tuple[Message, ...]:
         section = prompt.sections[index]
         text = _sealed(section.text)
         frame = _framed(section, "")
-        room = left - estimate(frame) - 2
-        if room < min(LEAST_USEFUL, estimate(text)):
+        room = left - count(frame) - 2
+        if room < min(LEAST_USEFUL, count(text)):
             continue
         body, shortened = cut(text, room)
         if shortened:
-            body, _ = cut(text, max(0, room - estimate(CUT_MARK) - 2))
+            body, _ = cut(text, max(0, room - count(CUT_MARK) - 2))
             body = (body if body.endswith("\n") or not body else body + "\n") + CUT_MARK
         framed = _framed(section, body)
-        cost = estimate(framed) + 2
+        cost = count(framed) + 2
         if cost > left:
             continue
         bodies[index] = framed
         left -= cost
     history: list[Message] = []
     for message in reversed(prompt.history):
-        left -= estimate(message.content) + MESSAGE_OVERHEAD
+        left -= count(message.content) + MESSAGE_OVERHEAD
         if left < 0:
             break
         history.append(message)
@@ -87,6 +87,11 @@ def fit(prompt: Prompt, budget: int | None) -> tuple[Message, ...]:
 def cost(messages: Sequence[Message]) -> int:
     """Return the estimated tokens of `messages` with their turn marks."""
     return sum(estimate(m.content) + MESSAGE_OVERHEAD for m in messages)
+
+
+def _uncounted(text: str) -> int:
+    """Stands for `estimate` where there is no limit."""
+    return 0
 
 
 def _framed(section: Section, body: str) -> str:
