@@ -23,6 +23,11 @@ _PUBLIC = {
     "explain_async": "aiex_ipy.engine.functions:explain_async",
     "Chat": "aiex_ipy.engine.functions:Chat",
     "config": "aiex_ipy.engine.functions:config",  # here `aiex_ipy.config` is the package
+    "Answer": "aiex_ipy.messages:Answer",
+    "Analysis": "aiex_ipy.operations.analyze:Analysis",
+    "Explanation": "aiex_ipy.operations.explain:Explanation",
+    "AiexError": "aiex_ipy.errors:AiexError",
+    "errors": "aiex_ipy.errors:",
     "load_helpers": "aiex_ipy.frontends.ipython.helpers:load_helpers",
 }
 _EXTENSION = "aiex_ipy.frontends.ipython.extension"
@@ -41,11 +46,12 @@ def public(name: str) -> Any:
 
 
 def _load(place: str) -> Any:
-    """Load `module:attribute` by name: this package is below everything it offers."""
+    """Load `module:attribute`, or the module itself, by name: it stands above this package."""
     import importlib
 
     module, _, attribute = place.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    found = importlib.import_module(module)
+    return getattr(found, attribute) if attribute else found
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

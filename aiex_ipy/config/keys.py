@@ -151,7 +151,7 @@ KEYS: tuple[KeyDoc, ...] = (
     _key(
         "llm.embedded.threads",
         "integer",
-        "Processor threads of the embedded model's server.",
+        "Most threads of the embedded model's server; a model under 300 MB writes with one.",
         "AIEX_EMBEDDED_THREADS",
         unit="threads",
         minimum=1,

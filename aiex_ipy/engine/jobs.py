@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from aiex_ipy.operations.base import Update
@@ -26,23 +27,35 @@ class Job(Generic[Res]):
     """
 
     def __init__(self) -> None:
-        self._updates: queue.SimpleQueue[Update | None] = queue.SimpleQueue()
+        self._updates: deque[Update] = deque()
+        self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._waits = False
+        self._ended = False
         self._listener: Callable[[], None] | None = None
         self._future: Future[Res] | None = None
         self.settled = threading.Event()
         """Set when the request has ended and its connection is closed."""
 
-    def put(self, update: Update | None) -> None:
-        """Hand over one update (None: there are no more); called on the engine's loop."""
-        self._updates.put(update)
+    def put(self, update: Update) -> None:
+        """Hand over one update; called on the engine's loop."""
+        self._updates.append(update)
+        if self._waits:
+            self._waits = False
+            self._wakes.put(None)
         if self._listener is not None:
             self._listener()
 
     def started(self, future: Future[Res]) -> Job[Res]:
         """Bind the future that holds the result, and return the job."""
         self._future = future
-        future.add_done_callback(lambda _: self.put(None))
+        future.add_done_callback(self._end)
         return self
+
+    def _end(self, future: Future[Res]) -> None:
+        self._ended = True
+        self._wakes.put(None)
+        if self._listener is not None:
+            self._listener()
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each update from now on, and once at once. It must not block."""
@@ -72,23 +85,38 @@ class Job(Generic[Res]):
     def __iter__(self) -> Iterator[Update]:
         """Yield updates as they come until the request ends. Never raises the request's error."""
         try:
-            while (update := self._updates.get()) is not None:
-                yield update
+            ended = False
+            while not ended:
+                updates, ended = self.poll(None)
+                yield from updates
         except BaseException:
             self.cancel_and_wait()
             raise
 
-    def poll(self, timeout_s: float | None) -> tuple[list[Update], bool]:
-        """Return the updates there are, waiting up to `timeout_s` (None: without end) for the
-        first, and whether the request has ended."""
-        found: list[Update] = []
-        with suppress(queue.Empty):
-            update = self._updates.get(timeout_s != 0, timeout_s)
-            while update is not None:
-                found.append(update)
-                update = self._updates.get_nowait()
-            return found, True
-        return found, False
+    def poll(self, timeout_s: float | None, *, for_end: bool = False) -> tuple[list[Update], bool]:
+        """Return the updates there are, and whether the request has ended.
+
+        Waits up to `timeout_s` (None: without end) for the first update; with `for_end` for the
+        request's end, whatever comes before: who redraws now and then is not woken by each word.
+        """
+        if timeout_s != 0:
+            self._waits = not for_end  # before looking, so that nothing comes unseen in between
+            if for_end or not self._updates:
+                self._wait(timeout_s, for_end)
+            self._waits = False
+        ended = self._ended  # before the updates are taken: all have come then
+        return [self._updates.popleft() for _ in range(len(self._updates))], ended
+
+    def _wait(self, timeout_s: float | None, for_end: bool) -> None:
+        until = None if timeout_s is None else time.monotonic() + timeout_s
+        while not self._ended:
+            left = None if until is None else until - time.monotonic()
+            try:
+                self._wakes.get(timeout=left if left is None else max(0.0, left))
+            except queue.Empty:
+                return
+            if not for_end:
+                return
 
     def result(self, timeout_s: float | None = None) -> Res:
         """Wait for the result.

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from msgspec import Struct, structs
 
 from aiex_ipy.grounding.names import Call, Names
+from aiex_ipy.grounding.parsed import ParsedModule, Scope
 from aiex_ipy.grounding.project import module_names
-from aiex_ipy.grounding.python import ParsedModule, Scope
 
 
 class CallFact(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from aiex_ipy.grounding.flow import cut
 from aiex_ipy.grounding.names import Function
-from aiex_ipy.grounding.python import Scope, nodes_in
+from aiex_ipy.grounding.parsed import Scope
+from aiex_ipy.grounding.tree import nodes_in
 
 
 class Parameter(Struct, frozen=True, kw_only=True):

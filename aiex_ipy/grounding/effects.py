@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from aiex_ipy.grounding.names import Call, Function, Names
-from aiex_ipy.grounding.python import Scope, nodes_in
+from aiex_ipy.grounding.parsed import Scope
+from aiex_ipy.grounding.tree import nodes_in
 
 
 class Effect(Struct, frozen=True, kw_only=True):

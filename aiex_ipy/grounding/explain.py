@@ -40,9 +40,10 @@ from aiex_ipy.grounding.definitions import (
 from aiex_ipy.grounding.effects import Effect, effects_of, effects_through
 from aiex_ipy.grounding.flow import Branch, Return, branches, cut, returns
 from aiex_ipy.grounding.names import Function, Names, is_builtin
+from aiex_ipy.grounding.parsed import ParsedModule, Scope
 from aiex_ipy.grounding.patterns import Pattern, patterns, protocols
 from aiex_ipy.grounding.project import relate
-from aiex_ipy.grounding.python import PARSE_NAME, ParsedModule, Scope
+from aiex_ipy.grounding.python import PARSE_NAME
 from aiex_ipy.grounding.raising import Caught, Raised, caught, raised
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from msgspec import Struct
 
 from aiex_ipy.grounding.names import Function
-from aiex_ipy.grounding.python import nodes_in
+from aiex_ipy.grounding.tree import nodes_in
 
 TEXT_AT_MOST = 100
 """Source texts in facts are cut to this many characters."""

@@ -14,7 +14,7 @@ from aiex_ipy.errors import UsageError
 from aiex_ipy.grounding import lint, lint_rules, metrics, python, rules
 from aiex_ipy.grounding.facts import Issue, ModuleFacts, Subject, Unit
 from aiex_ipy.grounding.lint import Finding
-from aiex_ipy.grounding.python import ParsedModule
+from aiex_ipy.grounding.parsed import ParsedModule
 
 if TYPE_CHECKING:
     from aiex_ipy.grounding.notebook import Cells

@@ -18,7 +18,7 @@ import msgspec
 from aiex_ipy.errors import AiexError
 from aiex_ipy.grounding.facts import Issue, Severity
 from aiex_ipy.grounding.lint_rules import INIT_ALLOW, SELECT, TESTS_ALLOW, classify
-from aiex_ipy.grounding.python import ParsedModule
+from aiex_ipy.grounding.parsed import ParsedModule
 
 TARGET = "py311"
 """The oldest Python aiex runs on: rules and builtins do not depend on the interpreter."""
@@ -264,8 +264,9 @@ def message(finding: Finding) -> str:
     words = said.split(" ")
     for at in range(len(words) - 2):
         # "Redefinition of unused `x` from line 5": the place is in the record and would drift.
-        if words[at + 1] == "line" and words[at + 2].isdecimal():
-            return " ".join(words[:at] + words[at + 3 :])
+        number, colon, _ = words[at + 2].partition(":")
+        if words[at + 1] == "line" and number.isdecimal():
+            return " ".join(words[:at]) + colon + "".join(f" {word}" for word in words[at + 3 :])
     return said
 
 

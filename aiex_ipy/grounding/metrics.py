@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from aiex_ipy.grounding.complexity_engine import code_complexity
 from aiex_ipy.grounding.facts import Issue, Severity, Unit
-from aiex_ipy.grounding.python import ParsedModule
+from aiex_ipy.grounding.parsed import ParsedModule
 
 COGNITIVE_LIMIT = 15
 """A function above it is an issue. Source: complexipy's default `--max-complexity-allowed`."""

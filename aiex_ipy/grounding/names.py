@@ -6,7 +6,8 @@ import ast
 import builtins
 from collections.abc import Iterator
 
-from aiex_ipy.grounding.python import NESTED, Import, ParsedModule, Scope, is_main_guard, nodes_in
+from aiex_ipy.grounding.parsed import Import, ParsedModule, Scope
+from aiex_ipy.grounding.tree import NESTED, is_main_guard, nodes_in
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

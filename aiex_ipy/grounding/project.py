@@ -14,7 +14,7 @@ from msgspec import Struct
 from aiex_ipy.grounding import python
 from aiex_ipy.grounding.facts import Subject
 from aiex_ipy.grounding.lint import is_test
-from aiex_ipy.grounding.python import Import, ParsedModule
+from aiex_ipy.grounding.parsed import Import, ParsedModule
 
 MODULES_AT_MOST = 5_000
 """Modules beyond it are left out and counted; Django has 2,900."""

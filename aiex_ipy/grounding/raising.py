@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from aiex_ipy.grounding.flow import cut, handled
 from aiex_ipy.grounding.names import Function
-from aiex_ipy.grounding.python import ParsedModule, nodes_in
+from aiex_ipy.grounding.parsed import ParsedModule
+from aiex_ipy.grounding.tree import nodes_in
 
 
 class Raised(Struct, frozen=True, kw_only=True):

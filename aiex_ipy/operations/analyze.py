@@ -83,9 +83,9 @@ class Analysis(Struct, frozen=True, kw_only=True):
     share_below_6: float | None = None
 
     @property
-    def suggestions(self) -> tuple[Recommendation, ...]:
+    def suggestions(self) -> list[Recommendation]:
         """The guide's name for `recommendations`."""
-        return self.recommendations
+        return list(self.recommendations)
 
 
 CATEGORIES: dict[AnalyzeType, tuple[Category, ...]] = {
@@ -138,6 +138,9 @@ class AnalyzeOperation:
 
     name = "analyze"
     by_name_only = True
+
+    def reads(self, request: AnalyzeRequest) -> bool:
+        return True
 
     def ground(self, request: AnalyzeRequest, view: View) -> Grounding:
         subjects = list(request.subjects)

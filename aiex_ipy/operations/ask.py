@@ -33,6 +33,9 @@ class AskOperation:
     name = "ask"
     by_name_only = False
 
+    def reads(self, request: AskRequest) -> bool:
+        return bool(request.context)
+
     def ground(self, request: AskRequest, view: View) -> Grounding:
         checked_query(request.query)
         subjects = context_subjects(request.context, view)

@@ -90,6 +90,10 @@ class Operation(Protocol[Req, Res]):
     name: str
     by_name_only: bool
 
+    def reads(self, request: Req) -> bool:
+        """True when grounding opens files or runs analyzers, which is not for the event loop."""
+        ...
+
     def ground(self, request: Req, view: View) -> Grounding:
         """Gather the facts; reads files, runs analyzers. Called off the event loop."""
         ...

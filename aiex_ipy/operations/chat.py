@@ -42,6 +42,9 @@ class ChatOperation:
     name = "chat"
     by_name_only = False
 
+    def reads(self, request: ChatRequest) -> bool:
+        return bool(request.context) or request.type == "debug"
+
     def ground(self, request: ChatRequest, view: View) -> Grounding:
         checked_query(request.query)
         subjects = context_subjects(request.context, view)

@@ -15,7 +15,8 @@ from aiex_ipy.grounding.facts import Subject
 from aiex_ipy.grounding.names import Names
 from aiex_ipy.grounding.notebook import read_cell, read_notebook
 from aiex_ipy.grounding.outline import FactGroup, Focus, outline
-from aiex_ipy.grounding.python import ParsedModule, dedent, parse
+from aiex_ipy.grounding.parsed import ParsedModule
+from aiex_ipy.grounding.python import dedent, parse
 from aiex_ipy.messages import Answer
 from aiex_ipy.operations.ask import finished
 from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
@@ -74,6 +75,9 @@ class ExplainOperation:
 
     name = "explain"
     by_name_only = False
+
+    def reads(self, request: ExplainRequest) -> bool:
+        return True
 
     def ground(self, request: ExplainRequest, view: View) -> Grounding:
         subject, symbol = _target(request, view)

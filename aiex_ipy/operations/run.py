@@ -53,6 +53,13 @@ def offline(operation: Operation[Any, Res], request: Request[Res], view: View) -
     return operation.without_model(request, operation.ground(request, view))
 
 
+def _grounded(
+    operation: Operation[Any, Res], request: Request[Res], view: View
+) -> tuple[Grounding, Res | None]:
+    grounding = operation.ground(request, view)
+    return grounding, operation.without_model(request, grounding)
+
+
 async def stream(
     operation: Operation[Any, Res],
     request: Request[Res],
@@ -68,8 +75,10 @@ async def stream(
     """
     choice = choice_for(operation, request)
     models.certainly_none(choice)
-    grounding = await in_thread(operation.ground, request, view)
-    facts = await in_thread(operation.without_model, request, grounding)
+    if operation.reads(request):
+        grounding, facts = await in_thread(_grounded, operation, request, view)
+    else:
+        grounding, facts = _grounded(operation, request, view)
     if facts is not None:
         targets = await models.targets(choice)
         if not targets:

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from aiex_ipy.engine.verbs import VERBS, verb
+from aiex_ipy.engine.verbs import FORMATS, VERBS, verb
 from aiex_ipy.errors import UnknownNameError
 
 
@@ -42,3 +42,10 @@ def test_spellings_of_the_guide_are_the_same_option() -> None:
     """`--conversation_type` and `--type`, `detailed` and `advanced` are one and the same."""
     assert VERBS["chat"].option("conversation_type") is VERBS["chat"].option("type")
     assert VERBS["explain"].option("level").value("detailed") == "advanced"
+
+
+def test_formats_are_those_of_the_renderer() -> None:
+    """Every output format of the table can be rendered."""
+    from aiex_ipy.render import results
+
+    assert FORMATS == results.FORMATS

@@ -17,7 +17,8 @@ from aiex_ipy.grounding.explain import (
 )
 from aiex_ipy.grounding.facts import Subject
 from aiex_ipy.grounding.outline import outline
-from aiex_ipy.grounding.python import ParsedModule, parse
+from aiex_ipy.grounding.parsed import ParsedModule
+from aiex_ipy.grounding.python import parse
 
 STDLIB = Path(os.__file__).parent
 

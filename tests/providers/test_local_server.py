@@ -357,6 +357,18 @@ def test_more_threads_than_processors_are_not_used(spec: Spec) -> None:
     assert threads_at_64 == threads_at_two
 
 
+def test_threads_wait_for_each_other_asleep(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine threads that spin leave a tenth of the speed; a user's own word counts."""
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    for own, policy in ((None, b"passive"), ("active", b"active")):
+        if own:
+            monkeypatch.setenv("OMP_WAIT_POLICY", own)
+        connection = connected(spec(threads=2, context_tokens=304 + len(policy)))
+        variables = Path(f"/proc/{connection.ready.pid}/environ").read_bytes().split(b"\0")
+        assert b"OMP_WAIT_POLICY=" + policy in variables
+        connection.close()
+
+
 # Counts the threads of two servers on one processor.
 THREADS = """
 import asyncio, os, sys, msgspec

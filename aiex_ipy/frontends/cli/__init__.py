@@ -22,6 +22,12 @@ def main(arguments: list[str] | None = None) -> int:
         if text is not None:
             sys.stdout.write(text)
             return 0
+    if words[:2] == ["ai", "analyze"]:
+        from aiex_ipy.frontends.cli.analyzing import quick
+
+        code = quick(words[2:])
+        if code is not None:
+            return code
     from aiex_ipy.frontends.cli.app import run
 
     return run(words)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from aiex_ipy.frontends.cli.analyzing import from_stdin
 from aiex_ipy.frontends.cli.options import OUTPUT, SECRET_FILES, STDIN_NAME, options_of
 from aiex_ipy.frontends.cli.output import target_of
-
-if TYPE_CHECKING:
-    from aiex_ipy.grounding.facts import Subject
 
 
 @click.command()
@@ -31,7 +29,7 @@ def ask(
     from aiex_ipy.frontends.cli.run import engine_for, show
     from aiex_ipy.operations.ask import AskRequest
 
-    words = _stdin("<stdin>").text if query == ("-",) else " ".join(query)
+    words = from_stdin("<stdin>").text if query == ("-",) else " ".join(query)
     target_of(output)
     with engine_for(allow_secret_file) as engine:
         request = AskRequest(query=words, context=context, provider=provider, model=model)
@@ -62,21 +60,18 @@ def analyze(
     allow_secret_file: bool,
 ) -> int:
     """Score code and list its issues: files, directories, notebooks, or - for stdin."""
-    from aiex_ipy.frontends.cli.run import engine_for, failed_inputs, gate, show
-    from aiex_ipy.operations.analyze import AnalyzeRequest
+    from aiex_ipy.frontends.cli import analyzing
 
-    named = _needed((*file, *paths), "analyze")
-    target_of(output)
-    request = AnalyzeRequest(
-        paths=tuple(path for path in named if path != "-"),
-        subjects=tuple(_stdin(stdin_filename) for path in named if path == "-"),
-        type=type or "all",
+    return analyzing.analyze(
+        paths=_needed((*file, *paths), "analyze"),
+        type=type,
+        fail_under=fail_under,
         provider=provider,
         model=model,
+        output=output,
+        stdin_filename=stdin_filename,
+        allow_secret_file=allow_secret_file,
     )
-    with engine_for(allow_secret_file) as engine:
-        result = show(engine, request, output)
-    return failed_inputs(result) or gate(result, fail_under)
 
 
 @click.command()
@@ -111,7 +106,7 @@ def explain(
     target_of(output)
     request = ExplainRequest(
         target="" if named == ("-",) else " ".join(named),
-        subject=_stdin(stdin_filename) if named == ("-",) else None,
+        subject=from_stdin(stdin_filename) if named == ("-",) else None,
         is_path=file is not None,
         symbol=symbol or "",
         level=level or "intermediate",
@@ -130,12 +125,3 @@ def _needed(named: tuple[str, ...], verb: str) -> tuple[str, ...]:
     if sys.stdin is not None and not sys.stdin.isatty():
         return ("-",)
     raise click.UsageError(f"There is nothing to {verb}. Name a file, or - for stdin.")
-
-
-def _stdin(name: str | None) -> Subject:
-    from aiex_ipy.config import load
-    from aiex_ipy.operations.inputs import subject_of
-    from aiex_ipy.workspace import Workspace
-
-    stream = Workspace(load()).read_stream(sys.stdin.buffer, name=name or "<stdin>")
-    return subject_of(stream)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from importlib import import_module
 from typing import Any
 
 import click
 
-from aiex_ipy.errors import AiexError, near_miss
+from aiex_ipy.errors import near_miss
+from aiex_ipy.frontends.cli.faults import guarded, say
 from aiex_ipy.frontends.cli.table import COMMANDS, Entry, Table
 
 SETTINGS = {
@@ -17,9 +16,6 @@ SETTINGS = {
     "token_normalize_func": lambda token: token.replace("_", "-"),
     "max_content_width": 100,
 }
-
-INTERNAL_FAULT = 70
-"""Exit code of a fault of our own. Source: BSD sysexits.h, EX_SOFTWARE."""
 
 
 class LazyGroup(click.Group):
@@ -81,17 +77,14 @@ def program() -> click.Group:
 
 def run(arguments: list[str]) -> int:
     """Run the program and return the exit code; errors become one line on stderr."""
+    return guarded(lambda: _run(arguments))
+
+
+def _run(arguments: list[str]) -> object:
     try:
-        code = program().main(arguments, prog_name="aiex", standalone_mode=False)
-    except AiexError as error:
-        say(f"aiex: {error}")
-        return error.exit_code
+        return program().main(arguments, prog_name="aiex", standalone_mode=False)
     except click.exceptions.Abort:
-        say("aiex: interrupted.")
-        return 130
-    except KeyboardInterrupt:
-        say("aiex: interrupted.")
-        return 130
+        raise KeyboardInterrupt from None
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "aiex"
         say(f"{where}: {error.format_message()}")
@@ -100,32 +93,3 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as error:
         say(f"aiex: {error.format_message()}")
         return 2
-    except BrokenPipeError:
-        _quiet_stdout()
-        return 0
-    except Exception as error:
-        if os.environ.get("AIEX_LOG") == "debug":
-            raise
-        say(f"aiex: a fault of aiex itself: {type(error).__name__}: {error}.")
-        say("Run it again with AIEX_LOG=debug and report what it prints.")
-        return INTERNAL_FAULT
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _quiet_stdout()
-    return code if isinstance(code, int) else 0
-
-
-def say(line: str) -> None:
-    """Write a line to stderr, even where stderr cannot show every character."""
-    from aiex_ipy.frontends.cli.output import written
-
-    sys.stderr.write(written(line + "\n", sys.stderr))
-
-
-def _quiet_stdout() -> None:
-    """The reader is gone: nothing more can be said, nor must be at exit.
-
-    Source: Python documentation, library `signal`, "Note on SIGPIPE".
-    """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

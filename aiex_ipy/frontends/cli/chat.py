@@ -31,7 +31,7 @@ def chat(
     """
     from aiex_ipy.engine.conversation import Conversation
     from aiex_ipy.errors import AiexError
-    from aiex_ipy.frontends.cli.app import say
+    from aiex_ipy.frontends.cli.faults import say
     from aiex_ipy.frontends.cli.run import engine_for
 
     kind: ChatType = type or "general"

@@ -17,7 +17,7 @@ from aiex_ipy.frontends.cli.options import JSON
 def show(prefix: str, origin: bool, output: str) -> None:
     """Show the settings in force, or those whose key begins with PREFIX."""
     from aiex_ipy.errors import UnknownNameError, near_miss
-    from aiex_ipy.frontends.cli.app import say
+    from aiex_ipy.frontends.cli.faults import say
 
     loaded = settings.load_with_origins()
     keys = [k for k in loaded.values if k == prefix or f"{k}.".startswith(f"{prefix}.")]

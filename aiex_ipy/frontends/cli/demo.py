@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from aiex_ipy.errors import AiexError
-from aiex_ipy.frontends.cli.app import say
+from aiex_ipy.frontends.cli.faults import say
 
 MODULE = "click.formatting"
 FUNCTION = "click.formatting.wrap_text"

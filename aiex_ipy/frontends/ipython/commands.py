@@ -60,12 +60,10 @@ def show_status(session: Session, arguments: list[str]) -> None:
 
     found = status_of(session.engine)
     print(f"aiex {found.version}, project {found.project_dir}")
-    model = plain(found.model or "its own default model")
-    print(
-        f"provider: {found.provider}, {model} ({plain(found.why)})"
-        if found.provider
-        else "no model"
-    )
+    asked = "none: analyze and explain answer from facts alone"
+    if found.provider:
+        asked = f"{found.provider}, {found.model or 'its own default model'} ({found.why})"
+    print(f"provider: {plain(asked)}")
     print(f"local model: {plain(found.local_model)}")
     for notice in found.notices:
         print(plain(notice))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, cast
 
 from aiex_ipy.operations.base import Speaking
@@ -10,6 +11,33 @@ from aiex_ipy.render.safe import escape, plain, safe_markdown
 
 if TYPE_CHECKING:
     from aiex_ipy.frontends.ipython.session import Session
+
+LEAST_SETTLED = 1_000
+"""Characters read again at each redraw rather than joined to what is settled."""
+FENCE = re.compile(r"^ {0,3}(?:`{3}|~{3})", re.MULTILINE)
+
+
+class GrowingMarkdown:
+    """Makes a text that grows safe again and again, reading what is settled only once.
+
+    It is for redraws: where a list or a quotation spans blank lines, the form of the whole may
+    differ, which the last update has.
+    """
+
+    def __init__(self) -> None:
+        safe_markdown("")  # its parser is imported while the model is waited for
+        self._settled: list[str] = []
+        self._upto = 0
+
+    def markdown(self, text: str) -> str:
+        """Return safe Markdown of `text`, which begins with the text of the call before."""
+        rest = text[self._upto :]
+        end = rest.rfind("\n\n")
+        if end > LEAST_SETTLED and len(FENCE.findall(rest, 0, end)) % 2 == 0:
+            self._settled.append(safe_markdown(rest[:end]).rstrip())
+            self._upto += end
+            rest = rest[end:]
+        return "\n\n".join([*self._settled, safe_markdown(rest)])
 
 
 class NotebookScreen:
@@ -25,6 +53,7 @@ class NotebookScreen:
         self._format = cast(Format | None, output)
         self._streams = output not in ("json", "html")
         self._display_id = ""
+        self._safe = GrowingMarkdown()
         self._facts: dict[str, str] = {}
         self._words: list[str] = []
         self._status = ""
@@ -55,7 +84,7 @@ class NotebookScreen:
         """Publish what there is so far."""
         said = "".join(self._words)
         status = f"*{escape(self._status)}*" if self._status else ""
-        markdown = (self._facts.get("text/markdown", ""), status, safe_markdown(said))
+        markdown = (self._facts.get("text/markdown", ""), status, self._safe.markdown(said))
         text = (self._facts.get("text/plain", ""), plain(self._status), plain(said))
         self._publish(
             {

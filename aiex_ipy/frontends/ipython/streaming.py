@@ -20,6 +20,8 @@ FIRST_WAIT_S = 0.003
 piece is one display message. Within the 5 ms that may be added to a first token."""
 REDRAW_SHARE = 0.2
 """The share of time that redrawing may take: a long answer is redrawn less often."""
+LONGEST_GAP_S = 0.5
+"""And how often it is redrawn at least."""
 
 
 class Screen(Protocol):
@@ -72,8 +74,8 @@ def show_and_run(session: Session, request: Request[Res], output: str | None = N
     from concurrent.futures import CancelledError
 
     engine = session.engine
-    screen = _screen(session, output)
     job = engine.submit(request)
+    screen = _screen(session, output)
     progress = _progress(session, job)
     status = "failed"
     try:
@@ -114,34 +116,36 @@ def quiet(interrupt: KeyboardInterrupt) -> KeyboardInterrupt:
 
 def _pump(job: Job[Any], screen: Screen, progress: Progress | None, period_s: float) -> None:
     """Hand updates to the screen until the request ends: the first words at once, then at most
-    one redraw a period. What came last before the end is left to `finish` or `stop`."""
-    next_at = 0.0
+    one redraw a period. What came last before the end is left to `finish` or `stop`.
+
+    While there is something to redraw, words do not wake this thread: each wake would take the
+    interpreter from the engine's thread.
+    """
+    redraw_at = 0.0
     status = "waiting for a model"
     words = 0
+    took = 0.0
     ended = False
     while not ended:
-        wakes = [next_at] if screen.changed else []
+        wakes = [redraw_at] if screen.changed else []
         if progress is not None and progress.due_at is not None:
             wakes.append(progress.due_at)
         timeout = max(0.0, min(wakes) - time.monotonic()) if wakes else None
-        updates, ended = job.poll(timeout)
-        if not words and not ended and _has_words(updates):
-            more, ended = job.poll(FIRST_WAIT_S)
+        updates, ended = job.poll(timeout, for_end=screen.changed)
+        if not words and not ended and any(isinstance(u, Speaking | Text) for u in updates):
+            more, ended = job.poll(FIRST_WAIT_S, for_end=True)
             updates += more
-            next_at = 0.0
+            redraw_at = 0.0
         for update in updates:
             status, words = _take(update, screen, status, words)
         now = time.monotonic()
-        if not ended and screen.changed and now >= next_at:
+        if not ended and screen.changed and now >= redraw_at:
             screen.show()
-            took = time.monotonic() - now
-            next_at = now + max(period_s, took / REDRAW_SHARE)
+            before, took = took, time.monotonic() - now
+            slow = min(before, took)  # one slow redraw may be an import or a busy machine
+            redraw_at = now + max(period_s, min(slow / REDRAW_SHARE, LONGEST_GAP_S))
         if not ended and progress is not None and (progress.due_at or now + 1) <= now:
             progress.look_after(f"{status}, {words} pieces" if words else status)
-
-
-def _has_words(updates: list[Update]) -> bool:
-    return any(isinstance(update, Text) for update in updates)
 
 
 def _take(update: Update, screen: Screen, status: str, words: int) -> tuple[str, int]:

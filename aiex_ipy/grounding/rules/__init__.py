@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from aiex_ipy.grounding.facts import Issue
 from aiex_ipy.grounding.lint import is_test
-from aiex_ipy.grounding.python import ParsedModule
+from aiex_ipy.grounding.parsed import ParsedModule
 from aiex_ipy.grounding.rules import (  # noqa: F401  # importing a family registers its rules
     classes,
     growing,
@@ -37,7 +37,7 @@ def check(parsed: ParsedModule) -> list[Issue]:
     left_out = _NOT_IN_TESTS if is_test(parsed.path) else frozenset()
     issues = [
         _issue(parsed, RULES[finding.rule], finding.message, *_span(parsed, finding.node))
-        for finding in Walk(parsed.tree).run()
+        for finding in Walk(parsed.tree, parsed.path).run()
         if finding.rule not in left_out
     ]
     return sorted(issues, key=lambda issue: (issue.line, issue.column, issue.rule))

@@ -427,8 +427,8 @@ _ARCHITECTURE = (
         category="architecture",
         severity="medium",
         why="Setting a global of another module changes it for everyone in the process, and "
-        "nothing at that module tells. Modules with names meant to be set (`sys`, `signal`, …) "
-        "and tests are left alone.",
+        "nothing at that module tells. Names meant to be set "
+        "(`sys.stdout`, `threading.excepthook`) and tests are left alone.",
         remedy="Give the other module a function that sets it, or pass the value.",
         example="import settings\n\ndef main():\n    settings.DEBUG = True",
     ),

@@ -91,7 +91,9 @@ def foreign_globals(walk: Walk) -> Iterator[Finding]:
             if not isinstance(target, ast.Attribute):
                 continue
             module = walk.imported(target.value, scope)
-            if module and module in walk.modules and module not in _SETTABLE:
+            if not module or module not in walk.modules or module in _SETTABLE:
+                continue
+            if f"{module}.{target.attr}" not in _HOOKS and not _is_own(walk.path, module):
                 yield Finding(
                     "AX210",
                     target,
@@ -101,4 +103,12 @@ def foreign_globals(walk: Walk) -> Iterator[Finding]:
                 )
 
 
-_SETTABLE = frozenset({"sys", "builtins", "__main__", "readline", "gc", "warnings", "signal"})
+# Modules and names whose documentation says to set them.
+_SETTABLE = frozenset({"sys", "builtins", "__main__", "readline", "warnings"})
+_HOOKS = frozenset({"threading.excepthook"})
+
+
+def _is_own(path: str, module: str) -> bool:
+    """Whether a module imports itself by name, as far as its path tells."""
+    own = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return own == module or own.endswith(f".{module}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from aiex_ipy.grounding.parsed import ParsedModule
 from aiex_ipy.grounding.project import Dependency, ModuleNode, relate
-from aiex_ipy.grounding.python import ParsedModule
 
 Path = tuple[str, ...]
 

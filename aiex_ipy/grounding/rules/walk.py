@@ -129,9 +129,13 @@ def nodes(root: Node) -> Iterator[Node]:
 
 
 class Walk:
-    """The walk over one module. After `run`, `sites` are judged in the order of the source."""
+    """The walk over one module. After `run`, `sites` are judged in the order of the source.
 
-    def __init__(self, tree: ast.Module) -> None:
+    `path` is the module's posix path, as far as it is known.
+    """
+
+    def __init__(self, tree: ast.Module, path: str = "") -> None:
+        self.path = path
         self.module = Scope(tree, "", None)
         self.scope = self.module
         self.loop: Loop | None = None

@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 
 from aiex_ipy.grounding.facts import Issue, Subject
-from aiex_ipy.grounding.python import ParsedModule, parse
+from aiex_ipy.grounding.parsed import ParsedModule
+from aiex_ipy.grounding.python import parse
 from aiex_ipy.grounding.rules import check, check_project
 
 
