@@ -19,6 +19,7 @@
     │   └── InvalidAnswerError              not of the asked-for form (JSON schema)
     ├── StoreError                 exit 2   the data directory: full, read-only, corrupt file
     ├── PluginError                exit 2   an entry point that cannot be loaded
+    ├── DemoError                  exit 3   a part of the demonstration did not happen
     └── EngineClosedError          exit 2   the engine was used after it was closed
 
 A message is a fact with its values as `repr`; `hint` is one imperative sentence with the
@@ -151,6 +152,11 @@ class StoreError(AiexError):
 
 class PluginError(AiexError):
     default_code = "plugin"
+
+
+class DemoError(AiexError):
+    exit_code = 3
+    default_code = "demo"
 
 
 class EngineClosedError(AiexError):

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from aiex_ipy.errors import AiexError
+from aiex_ipy.errors import DemoError
 from aiex_ipy.frontends.cli.faults import say
 
 MODULE = "click.formatting"
@@ -17,13 +17,6 @@ FUNCTION = "click.formatting.wrap_text"
 QUESTION = "What does the Python keyword yield do? Answer in two sentences."
 ANSWER_TIMEOUT_S = 120
 START_TIMEOUT_S = 60
-
-
-class DemoError(AiexError):
-    """A part of the demonstration did not happen."""
-
-    exit_code = 3
-    default_code = "demo"
 
 
 @click.command()
