@@ -22,6 +22,8 @@ lint: $(VENV)/.test
 
 docs: $(VENV)/.test
 	$(BIN)/python docs/generate.py
+	$(BIN)/python notebooks/build.py
+	$(BIN)/python tests/docs/pages.py
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks

@@ -11,6 +11,8 @@ say these, `<!-- server: localhost:11434 ["…"] -->` puts a server there that a
 `<!-- model: smollm2 -->` puts the local model where `aiex models pull` would.
 
 Each page runs in a fresh copy of `docs/example`, called `/home/you/shop`.
+
+`python tests/docs/pages.py [FILE]…` writes what has changed into the pages, to be reviewed.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -77,7 +80,12 @@ def check(shown: str, got: str, where: str) -> None:
 class Page:
     """One page being run: its directories, environment, servers and kernel."""
 
-    def __init__(self, directory: Path, model: Callable[[], Path]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        model: Callable[[], Path],
+        compare: Callable[[str, str, str], None] = check,
+    ) -> None:
         self.home = directory
         self.project = directory / "shop"
         shutil.copytree(ROOT / "docs" / "example", self.project)
@@ -90,6 +98,7 @@ class Page:
             "NO_PROXY": "localhost,127.0.0.1",
         }
         self._model = model
+        self._compare = compare
         self._servers: dict[str, LoopbackServer] = {}
         self._interpreter: subprocess.Popen[str] | None = None
         self._kernel: Any = None
@@ -113,7 +122,7 @@ class Page:
             elif language in self.run:
                 shown_by = self._told(self.run[language](self._meant(body)))
             elif language == "output":
-                check(body, shown_by, where)
+                self._compare(body, shown_by, where)
             elif language == "toml":
                 self._settings(body, where)
             elif language == "py":
@@ -198,7 +207,7 @@ class Page:
                 text=True,
                 timeout=100,
             )
-            check(shown, self._told(run.stdout), f"{where}: $ {command}")
+            self._compare(shown, self._told(run.stdout), f"{where}: $ {command}")
 
     def _script(self, code: str) -> str:
         """Run code in the page's interpreter, which keeps its names, and return what it writes."""
@@ -251,3 +260,52 @@ class Page:
 
         self._kernel.execute_interactive(code, output_hook=take, timeout=100, allow_stdin=False)
         return "\n".join(part.rstrip("\n") for part in shown if part.strip())
+
+
+def rewritten(shown: str, got: str) -> str:
+    """What the page should show: what it got, in lines with `…` where those still fit."""
+    loose = [line for line in shown.split("\n") if "…" in line and line.strip() != "…"]
+    lines = [line.rstrip() for line in got.rstrip().split("\n")]
+    return "".join(
+        next((each for each in loose if pattern(each).match(line)), line) + "\n" for line in lines
+    )
+
+
+def rewrite(file: Path, model: Callable[[], Path]) -> int:
+    """Write what has changed into a page; return how many outputs that were."""
+    changed: list[tuple[str, str]] = []
+
+    def compare(shown: str, got: str, where: str) -> None:
+        try:
+            check(shown, got, where)
+        except AssertionError:
+            changed.append((shown, rewritten(shown, got)))
+            print(f"{where}: now shows\n{got}")
+
+    text = file.read_text("utf-8")
+    with tempfile.TemporaryDirectory() as home:
+        page = Page(Path(home), model, compare)
+        try:
+            page.follow(text, str(file))
+        finally:
+            page.close()
+    for shown, got in changed:
+        if shown.strip():
+            text = text.replace(shown, got, 1)
+    file.write_text(text, "utf-8")
+    return len(changed)
+
+
+def main(names: list[str]) -> int:
+    """Write what has changed into the pages named, or into all that are not generated."""
+    from aiex_ipy.providers import model_store
+
+    guides = ROOT.joinpath("docs", "how-to").glob("*.md")
+    files = [Path(name) for name in names] or [ROOT / "README.md", *sorted(guides)]
+    for file in files:
+        rewrite(file, lambda: Path(model_store.find("smollm2").path))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
