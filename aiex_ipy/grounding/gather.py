@@ -132,7 +132,7 @@ class _Source:
 class _Module:
     """What remains of a parsed module once its tree is dropped."""
 
-    __slots__ = ("issues", "measured", "parsed", "units")
+    __slots__ = ("issues", "measured", "parsed", "place", "units")
 
     def __init__(self, parsed: ParsedModule) -> None:
         self.parsed = parsed
@@ -140,6 +140,7 @@ class _Module:
         self.measured = complexity is not None
         self.units = python.units(parsed, complexity or {})
         self.issues: list[Issue] = []
+        self.place: dict[str, float] = {}
 
 
 def _read(source: _Source) -> _Module:
@@ -158,15 +159,22 @@ def _read(source: _Source) -> _Module:
 
 
 def _look_together(sources: Sequence[_Source], modules: Sequence[_Module | None]) -> None:
-    """Add the issues that several files tell only together."""
+    """Add what several files tell only together: issues, and each one's place in numbers."""
     whole = {
         module.parsed.path: module
         for source, module in zip(sources, modules, strict=True)
         if module is not None and source.on_disk
     }
-    if len(whole) > 1:
-        for path, issues in rules.check_project(m.parsed for m in whole.values()).items():
-            whole[path].issues += issues
+    if len(whole) < 2:
+        return
+    from aiex_ipy.grounding.project import relate
+
+    parsed = [module.parsed for module in whole.values()]
+    facts = relate(parsed)
+    for path, issues in rules.check_project(parsed, facts).items():
+        whole[path].issues += issues
+    for path, numbers in facts.metrics().items():
+        whole[path].place = numbers
 
 
 def _cell_error(subject: Subject, cells: Cells) -> Issue | None:
@@ -211,7 +219,7 @@ def _facts(
         units=tuple(_moved_unit(unit, source) for unit in module.units),
         issues=tuple(moved),
         imports=tuple(dict.fromkeys(item.module for item in parsed.imports)),
-        metrics=metrics.counts(parsed, module.units),
+        metrics=metrics.counts(parsed, module.units) | module.place,
     )
 
 

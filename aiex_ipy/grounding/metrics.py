@@ -76,7 +76,8 @@ def unmeasured(module: ParsedModule) -> Issue:
 def counts(module: ParsedModule, units: tuple[Unit, ...]) -> dict[str, float]:
     """Return the plain numbers of a module, in a fixed order.
 
-    `docstring_coverage` is the share of public functions, methods and classes with a
+    Names ending in `_max`, `_mean` and `_share` cannot be added up over modules, the others can.
+    `docstring_share` is the share of public functions, methods and classes with a
     docstring, 0-1 (1 when there are none); functions inside functions do not count.
     """
     values = [value for unit in units for value in unit.cognitive.values()]
@@ -101,8 +102,8 @@ def counts(module: ParsedModule, units: tuple[Unit, ...]) -> dict[str, float]:
         "imports": float(len(module.imports)),
         "cognitive_max": float(max(values, default=0)),
         "cognitive_mean": round(sum(values) / len(values), 2) if values else 0.0,
-        "longest_function": float(
+        "function_statements_max": float(
             max((n for unit in units for n in unit.lengths.values()), default=0)
         ),
-        "docstring_coverage": round(documented / len(public), 3) if public else 1.0,
+        "docstring_share": round(documented / len(public), 3) if public else 1.0,
     }

@@ -11,13 +11,8 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from aiex_ipy.grounding import python
-from aiex_ipy.grounding.facts import Subject
 from aiex_ipy.grounding.lint import is_test
 from aiex_ipy.grounding.parsed import Import, ParsedModule
-
-MODULES_AT_MOST = 5_000
-"""Modules beyond it are left out and counted; Django has 2,900."""
 
 
 class Symbol(Struct, frozen=True, kw_only=True):
@@ -66,8 +61,7 @@ class ProjectFacts(Struct, frozen=True, kw_only=True):
 
     `cycles` are the groups of modules that import each other when imported, each starting with
     its first name; `tests` maps a module to the test modules that import it, directly or through
-    a package's front page; `entry_points` are the modules one can run. `unparsed` and `left_out`
-    are paths.
+    a package's front page; `entry_points` are the modules one can run, tests aside.
     """
 
     modules: tuple[ModuleNode, ...] = ()
@@ -75,8 +69,29 @@ class ProjectFacts(Struct, frozen=True, kw_only=True):
     cycles: tuple[tuple[str, ...], ...] = ()
     tests: dict[str, tuple[str, ...]] = {}
     entry_points: tuple[str, ...] = ()
-    unparsed: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
+
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """Return by path what a module's place in the project comes to in numbers.
+
+        `imported_by` and `imports_own` count other modules of the project, `tested_by` the test
+        modules that import it; `in_cycle` and `entry_point` are 0 or 1.
+        """
+        into: dict[str, set[str]] = {}
+        out: dict[str, set[str]] = {}
+        for edge in self.dependencies:
+            into.setdefault(edge.imported, set()).add(edge.importer)
+            out.setdefault(edge.importer, set()).add(edge.imported)
+        circular = {name for cycle in self.cycles for name in cycle}
+        return {
+            module.path: {
+                "imported_by": float(len(into.get(module.name, ()))),
+                "imports_own": float(len(out.get(module.name, ()))),
+                "tested_by": float(len(self.tests.get(module.name, ()))),
+                "in_cycle": float(module.name in circular),
+                "entry_point": float(module.name in self.entry_points),
+            }
+            for module in self.modules
+        }
 
     def module(self, name: str) -> ModuleNode | None:
         """Return the module of that name, or None."""
@@ -86,35 +101,9 @@ class ProjectFacts(Struct, frozen=True, kw_only=True):
         """Return the modules that import `name`, sorted."""
         return tuple(sorted({d.importer for d in self.dependencies if d.imported == name}))
 
-    def imported_by(self, name: str) -> tuple[str, ...]:
-        """Return the modules of the project that `name` imports, sorted."""
-        return tuple(sorted({d.imported for d in self.dependencies if d.importer == name}))
 
-    def untested(self) -> tuple[str, ...]:
-        """Return the modules with code that no test module imports, sorted."""
-        return tuple(
-            sorted(
-                module.name
-                for module in self.modules
-                if not module.test and module.symbols and not self.tests.get(module.name)
-            )
-        )
-
-
-def read_project(subjects: Sequence[Subject]) -> ProjectFacts:
-    """Parse the Python subjects, `MODULES_AT_MOST` of them in order of path, and relate them."""
-    chosen = sorted((s for s in subjects if s.language == "python"), key=lambda s: s.path)
-    parsed = []
-    for subject in chosen[:MODULES_AT_MOST]:
-        module = python.parse(subject)
-        module.release()
-        parsed.append(module)
-    left_out = tuple(subject.path for subject in chosen[MODULES_AT_MOST:])
-    return relate(parsed, left_out=left_out)
-
-
-def relate(modules: Iterable[ParsedModule], *, left_out: tuple[str, ...] = ()) -> ProjectFacts:
-    """Return the facts of parsed modules; those that did not parse are named, not related."""
+def relate(modules: Iterable[ParsedModule]) -> ProjectFacts:
+    """Return the facts of parsed modules; those that did not parse are left out."""
     ordered = sorted(modules, key=lambda module: module.path)
     whole = [module for module in ordered if module.error is None]
     names = module_names([module.path for module in whole])
@@ -137,8 +126,6 @@ def relate(modules: Iterable[ParsedModule], *, left_out: tuple[str, ...] = ()) -
         cycles=cycles(edges),
         tests=_tests(nodes, edges),
         entry_points=tuple(sorted(n.name for n in nodes if n.script and not n.test)),
-        unparsed=tuple(module.path for module in ordered if module.error is not None),
-        left_out=left_out,
     )
 
 

@@ -17,12 +17,13 @@ from aiex_ipy.grounding.project import (
     ProjectFacts,
     cycles,
     module_names,
-    read_project,
+    relate,
 )
+from aiex_ipy.grounding.python import parse
 
 
 def of(texts: dict[str, str]) -> ProjectFacts:
-    return read_project([Subject(path=path, text=text) for path, text in texts.items()])
+    return relate([parse(Subject(path=path, text=text)) for path, text in texts.items()])
 
 
 def edges(facts: ProjectFacts) -> list[tuple[str, str]]:
@@ -79,7 +80,6 @@ def test_imports_lead_to_the_modules_they_name() -> None:
     assert a is not None
     assert a.external == ("json", "os")
     assert facts.importers("p.b") == ("p.a", "p.sub.c")
-    assert facts.imported_by("p") == ("p.a",)
 
 
 def test_a_compiled_submodule_is_not_a_name_of_its_package() -> None:
@@ -145,7 +145,10 @@ def test_tests_are_matched_by_what_they_import() -> None:
         "p.a": ("tests.test_p",),
         "p.b": ("tests.test_p",),
     }
-    assert facts.untested() == ("p.c",)
+    assert {path for path, m in facts.metrics().items() if not m["tested_by"]} == {
+        "p/c.py",
+        "tests/test_p.py",
+    }
 
 
 def test_ways_in_are_main_modules_and_guarded_scripts() -> None:
@@ -161,10 +164,9 @@ def test_ways_in_are_main_modules_and_guarded_scripts() -> None:
     assert facts.entry_points == ("p.__main__", "tool")
 
 
-def test_a_file_that_does_not_parse_is_named() -> None:
+def test_a_file_that_does_not_parse_is_left_out() -> None:
     """The others are related without it."""
     facts = of({"a.py": "import b\n", "b.py": "def (:\n"})
-    assert facts.unparsed == ("b.py",)
     assert [module.name for module in facts.modules] == ["a"]
 
 
@@ -187,12 +189,12 @@ def test_the_standard_librarys_packages_are_named_as_python_names_them() -> None
         Subject(path=f.relative_to(root).as_posix(), text=f.read_text(encoding="utf-8"))
         for f in files
     ]
-    facts = read_project(subjects)
+    parsed = [parse(subject) for subject in subjects]
+    facts = relate(parsed)
     names = {module.name for module in facts.modules}
     assert {"asyncio", "asyncio.base_events", "email.mime.text", "json.decoder"} <= names
-    assert facts == read_project(subjects[::-1])
-    wanted = {"asyncio.events", "asyncio.futures"}
-    assert wanted <= set(facts.imported_by("asyncio.base_events"))
+    assert facts == relate(parsed[::-1])
+    assert "asyncio.base_events" in facts.importers("asyncio.futures")
     places = {
         (subject.path, node.lineno)
         for subject in subjects

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from aiex_ipy.grounding.facts import Issue
 from aiex_ipy.grounding.lint import is_test
@@ -20,6 +21,9 @@ from aiex_ipy.grounding.rules import (  # noqa: F401  # importing a family regis
 )
 from aiex_ipy.grounding.rules.catalogue import RULES, Rule
 from aiex_ipy.grounding.rules.walk import Walk
+
+if TYPE_CHECKING:
+    from aiex_ipy.grounding.project import ProjectFacts
 
 __all__ = ["RULES", "check", "check_project"]
 
@@ -43,8 +47,9 @@ def check(parsed: ParsedModule) -> list[Issue]:
     return sorted(issues, key=lambda issue: (issue.line, issue.column, issue.rule))
 
 
-def check_project(modules: Iterable[ParsedModule]) -> dict[str, list[Issue]]:
-    """Return what the modules tell together, by path: rules over their imports of each other.
+def check_project(modules: Iterable[ParsedModule], facts: ProjectFacts) -> dict[str, list[Issue]]:
+    """Return what the modules tell together, by path: rules over their imports of each other,
+    which `facts` holds.
 
     Modules need their imports only; their trees may have been released.
     """
@@ -52,7 +57,7 @@ def check_project(modules: Iterable[ParsedModule]) -> dict[str, list[Issue]]:
     from aiex_ipy.grounding.rules.architecture import ARCHITECTURE
     from aiex_ipy.grounding.rules.graph import Graph
 
-    graph = Graph(modules)
+    graph = Graph(modules, facts)
     found: dict[str, list[Issue]] = {}
     for rule in ARCHITECTURE:
         for trouble in rule(graph):

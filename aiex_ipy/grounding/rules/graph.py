@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from aiex_ipy.grounding.parsed import ParsedModule
-from aiex_ipy.grounding.project import Dependency, ModuleNode, relate
+from aiex_ipy.grounding.project import Dependency, ModuleNode, ProjectFacts
 
 Path = tuple[str, ...]
 
@@ -69,9 +69,8 @@ class Graph:
     """Modules by path, with their imports of each other. `cycles` are the names of modules that
     need each other to be imported."""
 
-    def __init__(self, modules: Iterable[ParsedModule]) -> None:
+    def __init__(self, modules: Iterable[ParsedModule], facts: ProjectFacts) -> None:
         parsed = {module.path: module for module in modules}
-        facts = relate(parsed.values())
         self.cycles = facts.cycles
         self.modules = [Module(node, parsed[node.path]) for node in facts.modules]
         self._by_name = {module.name: module for module in self.modules}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from aiex_ipy.grounding.facts import Issue, Subject
 from aiex_ipy.grounding.parsed import ParsedModule
+from aiex_ipy.grounding.project import relate
 from aiex_ipy.grounding.python import parse
 from aiex_ipy.grounding.rules import check, check_project
 
@@ -62,7 +63,7 @@ def project(package: str) -> dict[str, list[Issue]]:
         parsed = parse(Subject(path=path, text=file.read_text("utf-8"), file=str(file)))
         parsed.release()
         modules.append(parsed)
-    return check_project(modules)
+    return check_project(modules, relate(modules))
 
 
 def messages(package: str, path: str, rule: str) -> list[str]:
@@ -74,5 +75,5 @@ def messages(package: str, path: str, rule: str) -> list[str]:
 def together(texts: dict[str, str]) -> list[tuple[str, str, int]]:
     """The architecture rules that fire on files of one's own: rule, path, line."""
     modules = [parse(Subject(path=path, text=text)) for path, text in texts.items()]
-    found = check_project(modules)
+    found = check_project(modules, relate(modules))
     return sorted((i.rule, i.path, i.line) for issues in found.values() for i in issues)
