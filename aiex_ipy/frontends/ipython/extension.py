@@ -53,6 +53,7 @@ class Extension:
         self._undo: list[Callable[[], object]] = []
         register_session(self.session)
         self._add_magic()
+        self._add_completer()
         self._add_helpers()
         self._add_displays()
         self._add_hook()
@@ -94,6 +95,12 @@ class Extension:
                 table[name] = before
 
         self._undo.append(undo)
+
+    def _add_completer(self) -> None:
+        known = self.shell.strdispatchers["complete_command"].strs
+        for word in ("%aiex", "%%aiex"):
+            self.shell.set_hook("complete_command", complete, str_key=word)
+            self._undo.append(partial(_remove_completer, known, word))
 
     def _add_helpers(self) -> None:
         shell = self.shell
@@ -146,6 +153,20 @@ class Extension:
                 aiex.update_config(shell.config)
             except AiexError as error:
                 print(f"The settings in IPython's configuration are left out: {error}")
+
+
+def complete(shell: InteractiveShell, event: Any) -> list[str]:
+    """Return what Tab offers for the word at the cursor."""
+    from aiex_ipy.frontends.ipython.completion import offers
+
+    return offers(event.text_until_cursor.removesuffix(event.symbol))
+
+
+def _remove_completer(known: dict[str, Any], word: str) -> None:
+    chain = known[word].chain
+    chain[:] = [each for each in chain if getattr(each[1], "__func__", None) is not complete]
+    if not chain:
+        del known[word]
 
 
 def plain_magic(lines: list[str]) -> list[str]:

@@ -210,19 +210,23 @@ def _explain(call: Call) -> Request[Any]:
             code="two_targets",
             hint="Leave the cell empty, or the name out.",
         )
+    symbol = ""
     if target and not file:
-        target, subject = _live(target, call.session) or (target, subject)
+        target, subject, symbol = _live(target, call.session) or (target, subject, "")
     return ExplainRequest(
         target=target,
+        is_path=bool(file),
         subject=subject,
+        symbol=symbol,
         level=call.get("level", "intermediate"),
         focus=call.get("focus", "comprehensive"),
         **call.choice,
     )
 
 
-def _live(target: str, session: Session) -> tuple[str, Subject | None] | None:
-    """What a name of the user's stands for: an importable name, or the object's own source."""
+def _live(target: str, session: Session) -> tuple[str, Subject | None, str] | None:
+    """What a name of the user's stands for: an importable name, or the object's own source and
+    its name therein."""
     if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", target):
         return None
     first, *rest = target.split(".")
@@ -238,7 +242,11 @@ def _live(target: str, session: Session) -> tuple[str, Subject | None] | None:
     from aiex_ipy.grounding.live import dotted_name, object_subject
 
     dotted = dotted_name(value)
-    return (dotted, None) if dotted else ("", object_subject(value, target))
+    if dotted:
+        return dotted, None, ""
+    subject = object_subject(value, target)
+    has_source = subject.language == "python"
+    return "", subject, getattr(value, "__name__", "") if has_source else ""
 
 
 _REQUESTS: dict[str, Callable[[Call], Request[Any]]] = {

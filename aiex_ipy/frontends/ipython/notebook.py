@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, cast
 
 from aiex_ipy.operations.base import Speaking
-from aiex_ipy.render.results import Format, render
+from aiex_ipy.render.results import Format, render, tail
 from aiex_ipy.render.safe import escape, plain, safe_markdown
 
 if TYPE_CHECKING:
@@ -75,9 +75,13 @@ class NotebookScreen:
             self.changed = True
 
     def facts(self, result: Any) -> None:
-        """Show the result so far."""
+        """Show the result so far, without its last paragraph: it says that no model was asked."""
         if self._streams:
-            self._facts = self._bundle(result)
+            self._facts = {
+                "text/markdown": render(result, "markdown").rstrip().rpartition("\n\n")[0],
+                "text/plain": render(result, "text").removesuffix(tail(result)).rstrip(),
+            }
+            self._status = "Asking a model …"
             self.changed = True
 
     def show(self) -> None:

@@ -37,10 +37,7 @@ class TerminalScreen:
     def speaking(self, who: Speaking) -> None:
         """Keep who will speak, for the line before the words."""
         name = f"{plain(who.model or 'a model')} ({plain(who.provider)})"
-        if self._streams:
-            self._header = f"{name}:\n"
-        else:
-            self.note(f"Asking {name} …")
+        self._header = f"{name}:\n"
 
     def words(self, text: str) -> None:
         """Add words."""
@@ -58,6 +55,7 @@ class TerminalScreen:
             facts = render(result, "text", symbols=symbols())
             self._write(facts.removesuffix(tail(result, symbols=symbols())).rstrip("\n") + "\n\n")
             self._facts_shown = True
+            self.note("Asking a model …")
 
     def show(self) -> None:
         """Write what is new."""

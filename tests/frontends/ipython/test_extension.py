@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.completer import provisionalcompleter
 
 from aiex_ipy.frontends.ipython.extension import plain_magic
 from aiex_ipy.frontends.ipython.helpers import ai, load_helpers
@@ -178,6 +179,31 @@ def test_a_cell_magic_can_still_be_typed_line_by_line(shell: Any) -> None:
     manager = shell.input_transformer_manager
     assert manager.check_complete("%%aiex ask\n")[0] == "incomplete"
     assert manager.check_complete("%%aiex ask\nwhy?\n\n")[0] == "complete"
+
+
+@pytest.mark.parametrize(
+    ("line", "offered", "not_offered"),
+    [
+        ("%aiex ", {"ask", "analyze", "status"}, {"--model"}),
+        ("%%aiex ", {"ask", "analyze"}, {"status"}),
+        ("%aiex an", {"analyze"}, {"ask"}),
+        ("%aiex analyze --", {"--type", "--provider", "--into", "--output"}, {"--level", "--new"}),
+        ("%aiex ai explain --l", {"--level"}, {"--focus"}),
+        ("%aiex analyze --type ", {"security", "quality"}, {"--type"}),
+        ("%%aiex analyze --type se", {"security"}, {"quality"}),
+        ("%%aiex ask --output m", {"markdown"}, {"json"}),
+        ("%aiex help ", {"chat"}, {"status"}),
+        ("%aiex chat --n", {"--new"}, set()),
+    ],
+)
+def test_tab_offers_what_may_stand_there(
+    shell: Any, line: str, offered: set[str], not_offered: set[str]
+) -> None:
+    """Verbs, options and choices complete as they do in a shell."""
+    with provisionalcompleter():
+        found = {each.text for each in shell.Completer.completions(line, len(line))}
+    assert offered <= found
+    assert not not_offered & found
 
 
 def test_errors_are_kept_by_cell_number(shell: Any) -> None:

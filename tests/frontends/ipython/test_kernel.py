@@ -38,6 +38,21 @@ def test_words_are_shown_as_they_come(kernel: Kernel, server: LoopbackServer) ->
     assert "gpt" in last["text/plain"], "the model's name"
 
 
+def test_facts_are_shown_while_the_model_is_waited_for(
+    kernel: Kernel, server: LoopbackServer
+) -> None:
+    """`%%aiex explain` shows the parse tree's facts at once; the model's words join them in the
+    same output, which in the end holds the whole result."""
+    server.replies = [Reply(text="It gives r back.", first_pause_s=0.3)]
+    ran = kernel.run("%%aiex explain\ndef f(r):\n    return r")
+    assert ran.ok, ran.error
+    first, *_, last = [m["content"]["data"] for m in ran.messages if "display" in m["msg_type"]]
+    assert "def f(r)" in first["text/markdown"] and "Asking a model" in first["text/markdown"]
+    assert "It gives" not in first["text/plain"] and "no model" not in first["text/plain"]
+    assert len(ran.shown) == 1
+    assert "def f(r)" in last["text/markdown"] and "It gives r back." in last["text/markdown"]
+
+
 def test_the_cells_value_is_not_displayed_again(kernel: Kernel, server: LoopbackServer) -> None:
     """`ai()` at the end of a cell sends no second output, yet `_` and `Out[n]` have the answer."""
     server.replies = [Reply()]

@@ -179,10 +179,31 @@ def test_names_of_the_session_are_explained(run: Run) -> None:
     """A function made in a cell is explained from its own source."""
     run("def area(r):\n    'circle'\n    return 3.14 * r * r")
     run("%aiex explain area --provider none --into found")
-    assert "area" in run.out
+    assert "function area" in run.out
+    assert run("found.kind, found.symbol").result == ("function", "area")
     run("import json as j")
     run("%aiex explain j.dumps --provider none")
     assert "dumps" in run.out
+
+
+JUDGEMENT = """{"summary": "It is fine.", "issues": [], "recommendations":
+    [{"title": "Test it", "detail": "with pytest"}]}"""
+
+
+def test_facts_come_before_the_model(run: Run, server: LoopbackServer) -> None:
+    """The analyzers' facts stand on the screen before any model is waited for, and once; after them
+    comes what the model adds, with its name."""
+    server.replies = [Reply(text=JUDGEMENT, first_pause_s=0.2)]
+    assert run("%%aiex analyze --provider openai\nimport os").success
+    assert run.out.count("Quality Score:") == 1
+    assert run.out.index("Quality Score:") < run.out.index("says: It is fine.")
+    assert "no model" not in run.out
+    assert "Asking a model" in run.err
+    server.replies = [Reply(text="It gives `r` back.", first_pause_s=0.2)]
+    assert run("%%aiex explain --provider openai\ndef f(r):\n    return r").success
+    assert run.out.count("It gives `r` back.") == 1
+    assert run.out.index("def f(r)") < run.out.index("It gives")
+    assert "no model was asked" not in run.out
 
 
 def test_objects_are_context(run: Run) -> None:
