@@ -11,19 +11,14 @@ over the bare analyzers in one process: ruff's JSON in one batch with the same r
 
 from __future__ import annotations
 
-import argparse
 import os
-import statistics
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+from processes import SCRATCH, race
+from rows import Row, keep, parser, ratio
+
 STDLIB = Path(os.__file__).parent
-SCRATCH = tempfile.TemporaryDirectory(prefix="aiex-bench-")
-# Compiled modules, as after an installation, whatever this shell says about writing them.
-ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-ENVIRONMENT |= {"AIEX_DEFAULT_PROVIDER": "none", "PYTHONPYCACHEPREFIX": f"{SCRATCH.name}/pyc"}
 
 IMPORTS = "import aiex_ipy.operations.analyze"
 FACTS = """
@@ -57,47 +52,20 @@ for path in files:
 """
 
 
-def cpu_s(command: list[str]) -> float:
-    """Run a command and return its CPU seconds with its children's."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in (0, 4):  # 4: some files of the tree are in no known encoding
-        raise SystemExit(f"{command!r} ended with {process.returncode}")
-    return usage.ru_utime + usage.ru_stime
-
-
-def race(rivals: dict[str, list[str]], rounds: int) -> None:
-    """Let the rivals take turns and print each one's figures over the first's."""
-    for command in rivals.values():
-        cpu_s(command)
-    taken: dict[str, list[float]] = {name: [] for name in rivals}
-    for _ in range(rounds):
-        for name, command in rivals.items():
-            taken[name].append(cpu_s(command))
-    base = next(iter(taken.values()))
-    for name, times in taken.items():
-        middle, least = statistics.median(times), min(times)
-        print(
-            f"  {name:<34} median {middle * 1000:9.1f} ms  min {least * 1000:9.1f} ms"
-            f"  {middle / statistics.median(base):6.2f}x  {least / min(base):6.2f}x"
-        )
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, add_help=True)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--tree-rounds", type=int, default=5)
-    parser.add_argument("--file", type=Path, default=STDLIB / "argparse.py")
-    parser.add_argument("--tree", type=Path, default=STDLIB)
-    parser.add_argument("--only", choices=["file", "tree"])
-    chosen = parser.parse_args()
+    words = parser(__doc__)
+    words.add_argument("--tree-rounds", type=int, default=5)
+    words.add_argument("--file", type=Path, default=STDLIB / "argparse.py")
+    words.add_argument("--tree", type=Path, default=STDLIB)
+    words.add_argument("--only", choices=["file", "tree"])
+    chosen = words.parse_args()
+    rows: list[Row] = []
     aiex = [str(Path(sys.executable).with_name("aiex")), "ai", "analyze"]
     if chosen.only != "tree":
         file = str(chosen.file)
         lines = len(chosen.file.read_text(encoding="utf-8").splitlines())
         print(f"one file, {lines} lines, {chosen.rounds} rounds:")
-        race(
+        taken = race(
             {
                 "python -c pass": [sys.executable, "-c", "pass"],
                 "imports of analyze": [sys.executable, "-c", IMPORTS],
@@ -106,19 +74,24 @@ def main() -> None:
             },
             chosen.rounds,
         )
+        ours, base = taken["aiex ai analyze"], taken["python -c pass"]
+        rows.append(ratio(f"analyze, {lines} lines", "python -c pass", ours, base, 12.0))
     if chosen.only != "file":
         tree = chosen.tree
         files = [f for f in sorted(tree.rglob("*.py")) if "site-packages" not in f.parts]
         listed = Path(SCRATCH.name, "files")
         listed.write_text("\n".join(map(str, files)), encoding="utf-8")
         print(f"tree of {len(files)} files, {chosen.tree_rounds} rounds:")
-        race(
+        taken = race(
             {
                 "bare analyzers": [sys.executable, "-c", BARE, str(listed)],
                 "aiex ai analyze": [*aiex, "--file", str(tree), "--output", "json"],
             },
             chosen.tree_rounds,
         )
+        ours, base = taken["aiex ai analyze"], taken["bare analyzers"]
+        rows.append(ratio(f"analyze, {len(files)} files", "bare analyzers", ours, base, 1.5))
+    keep(rows, chosen.rows)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ stand beside minima. Ratios are of medians, ours over the vendor's own.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import json
@@ -21,6 +20,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
+from rows import Row, keep, parser, ratio
+
 from aiex_ipy.config.settings import LLMSettings, ProviderSettings, Secret, Settings
 from aiex_ipy.messages import Message, ModelRequest, TextDelta
 from aiex_ipy.routing.choice import Choice, Target
@@ -29,6 +30,9 @@ from aiex_ipy.routing.router import Router
 TOKENS = 500
 EXPECTED = "".join(f" word{number % 10}" for number in range(TOKENS))
 QUESTION = "Explain this function."
+PEERS = {"ours, anthropic": "anthropic SDK"}
+GOALS = {"openai SDK": (1.1, 0.3, 0.4), "anthropic SDK": (1.1, 0.8, 0.4)}
+"""One call, one streamed token, many streams at once."""
 
 
 @contextlib.contextmanager
@@ -198,34 +202,31 @@ async def measure(rounds: int, calls: int, streams: int) -> dict[str, dict[str, 
     return found
 
 
-def report(found: dict[str, dict[str, list[float]]], streams: int) -> None:
-    peers = {"ours, anthropic": "anthropic SDK"}
-    goals = {"openai": (1.1, 0.3, 0.4), "anthropic": (1.1, 0.8, 0.4)}
+def report(found: dict[str, dict[str, list[float]]], streams: int) -> Iterator[Row]:
+    """Print what was measured; yield its ratios to what the goals name."""
     print(f"{'':26}{'CPU µs/call':>22}{'CPU µs/token':>22}{f'{streams} streams, s':>22}")
     for name, row in found.items():
         cells = [f"{statistics.median(row[what]):.4g} ({min(row[what]):.4g})" for what in row]
         print(f"{name:26}" + "".join(f"{cell:>22}" for cell in cells))
-    print("\nratios of medians, and the goal")
+    said = {"call": "one call, CPU", "token": "a streamed token, CPU"}
+    said["at once"] = f"{streams} streams at once"
     for name, row in found.items():
         if not name.startswith("ours"):
             continue
-        peer = peers.get(name, "openai SDK")
-        goal = goals["anthropic" if "anthropic" in peer else "openai"]
-        cells = []
-        for what, limit in zip(row, goal, strict=True):
+        peer = PEERS.get(name, "openai SDK")
+        for what, goal in zip(row, GOALS[peer], strict=True):
             over = "openai SDK" if what == "at once" else peer  # the goal's own measure
-            ratio = statistics.median(row[what]) / statistics.median(found[over][what])
-            cells.append(f"{ratio:.2f} (≤ {limit})")
-        print(f"{name:26}" + "".join(f"{cell:>22}" for cell in cells))
+            label = f"{said[what]}: {name.removeprefix('ours, ')}"
+            yield ratio(label, over, row[what], found[over][what], goal)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--calls", type=int, default=100)
-    parser.add_argument("--streams", type=int, default=200)
-    asked = parser.parse_args()
-    report(asyncio.run(measure(asked.rounds, asked.calls, asked.streams)), asked.streams)
+    words = parser(__doc__)
+    words.add_argument("--calls", type=int, default=100)
+    words.add_argument("--streams", type=int, default=200)
+    asked = words.parse_args()
+    found = asyncio.run(measure(asked.rounds, asked.calls, asked.streams))
+    keep(report(found, asked.streams), asked.rows)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,11 @@ the peak memory of each process. A call: a server in a process of its own answer
 in one shell with history and display on, a raw call on a reused client of the openai SDK, the
 same from a cell that shows a word (IPython's own share), a cell that does nothing, and `%%aiex`
 take turns; what counts is wall time. The same in a real kernel, where the answer goes out as
-display messages. Medians stand beside minima; ratios are medians of the ratios within a round.
+display messages. Medians stand beside minima; the rows at the end are ratios of both.
 """
 
 from __future__ import annotations
 
-import argparse
 import compileall
 import contextlib
 import json
@@ -25,6 +24,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from rows import Row, keep, parser, ratio
 
 WARM_UP = 5
 
@@ -58,7 +59,8 @@ def load_once(code: str, home: str) -> tuple[float, float]:
     return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
-def measure_loading(rounds: int) -> None:
+def measure_loading(rounds: int) -> Iterator[Row]:
+    """Print what was measured; yield its rows."""
     cases = {"ipython": "", "%load_ext aiex": "%load_ext aiex"}
     cpu: dict[str, list[float]] = {name: [] for name in cases}
     memory: dict[str, list[float]] = {name: [] for name in cases}
@@ -76,12 +78,10 @@ def measure_loading(rounds: int) -> None:
             f"memory median {statistics.median(memory[name]):5.1f} MB"
         )
     bare, loaded = cases
-    ratios = [b / a for a, b in zip(cpu[bare], cpu[loaded], strict=True)]
+    yield ratio("%load_ext aiex, CPU", "bare IPython", cpu[loaded], cpu[bare], 1.15)
     grown = statistics.median(memory[loaded]) - statistics.median(memory[bare])
-    print(
-        f"loading: CPU ratio median {statistics.median(ratios):.3f}, of minima "
-        f"{min(cpu[loaded]) / min(cpu[bare]):.3f} (goal 1.15); memory {grown:+.1f} MB (goal +6)"
-    )
+    least = min(memory[loaded]) - min(memory[bare])
+    yield Row("%load_ext aiex, memory", "bare IPython", grown, least, 6.0, "MB")
 
 
 def measure_calls(shell: Any, rounds: int, calls: int, base_url: str) -> dict[str, list[float]]:
@@ -140,15 +140,16 @@ def measure_calls(shell: Any, rounds: int, calls: int, base_url: str) -> dict[st
     return found
 
 
-def told(where: str, found: dict[str, list[float]]) -> None:
+def told(where: str, found: dict[str, list[float]]) -> Row:
+    """Print what was measured; return its row."""
     base = found["raw SDK call"]
     for name, medians in found.items():
         ratios = [one / other for one, other in zip(medians, base, strict=True)]
         print(
-            f"{where} {name:18} median {statistics.median(medians):6.2f} ms, "
+            f"{where:6} {name:18} median {statistics.median(medians):6.2f} ms, "
             f"min {min(medians):6.2f} ms; {statistics.median(ratios):5.2f}x a raw call"
         )
-    print(f"{where} goal: %%aiex at most 1.5x")
+    return ratio(f"%%aiex in a {where}", "a raw SDK call", found["%%aiex"], base, 1.5)
 
 
 def variables(base_url: str, home: str) -> dict[str, str]:
@@ -161,19 +162,19 @@ def variables(base_url: str, home: str) -> dict[str, str]:
     }
 
 
-def in_a_shell(rounds: int, calls: int, base_url: str) -> None:
+def in_a_shell(rounds: int, calls: int, base_url: str) -> Row:
     from IPython.core.interactiveshell import InteractiveShell
 
     shell = InteractiveShell.instance()
     shell.run_line_magic("load_ext", "aiex")
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         found = measure_calls(shell, rounds, calls, base_url)
-    told("shell ", found)
     shell.run_line_magic("unload_ext", "aiex")
     shell.history_manager.end_session()
+    return told("shell", found)
 
 
-def in_a_kernel(rounds: int, calls: int, base_url: str, env: dict[str, str]) -> None:
+def in_a_kernel(rounds: int, calls: int, base_url: str, env: dict[str, str]) -> Row:
     from jupyter_client.manager import start_new_kernel
 
     manager, client = start_new_kernel(env={**os.environ, **env})
@@ -189,7 +190,7 @@ def in_a_kernel(rounds: int, calls: int, base_url: str, env: dict[str, str]) -> 
             client.execute_interactive(
                 f"OUT = {out.name!r}\n{code}", output_hook=lambda message: None, timeout=600
             )
-            told("kernel", json.loads(Path(out.name).read_text()))
+            return told("kernel", json.loads(Path(out.name).read_text()))
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
@@ -201,23 +202,24 @@ def memory() -> str | None:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    words.add_argument("--rounds", type=int, default=15)
+    words = parser(__doc__)
     words.add_argument("--calls", type=int, default=40)
     words.add_argument("--only", choices=("loading", "shell", "kernel"))
     given = words.parse_args()
     root = Path(__file__).parent.parent
     compileall.compile_dir(root / "aiex_ipy", quiet=2)
     compileall.compile_file(root / "aiex.py", quiet=2)
+    rows: list[Row] = []
     if given.only in (None, "loading"):
-        measure_loading(given.rounds)
+        rows += measure_loading(given.rounds)
     with server() as url, tempfile.TemporaryDirectory(dir=memory()) as home:
         env = variables(f"{url}/v1", home)
         os.environ.update(env)
         if given.only in (None, "shell"):
-            in_a_shell(given.rounds, given.calls, f"{url}/v1")
+            rows.append(in_a_shell(given.rounds, given.calls, f"{url}/v1"))
         if given.only in (None, "kernel"):
-            in_a_kernel(given.rounds, given.calls, f"{url}/v1", env)
+            rows.append(in_a_kernel(given.rounds, given.calls, f"{url}/v1", env))
+    keep(rows, given.rows)
 
 
 if __name__ == "__main__":
