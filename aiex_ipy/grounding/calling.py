@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 
 from aiex_ipy.grounding.names import Call, Names
 from aiex_ipy.grounding.parsed import ParsedModule, Scope
-from aiex_ipy.grounding.project import module_names
+from aiex_ipy.grounding.project import names_of
 
 
 class CallFact(Struct, frozen=True, kw_only=True):
@@ -89,7 +89,7 @@ def callers_elsewhere(
 
     Modules that were released are left out.
     """
-    known = module_names([parsed.path, *(other.path for other in others)])
+    known = names_of([parsed, *others])
     wanted = f"{known[parsed.path]}.{scope.name}"
     top = scope.name.partition(".")[0]
     found: list[CallFact] = []

@@ -6,8 +6,9 @@ in the graph: what is imported from elsewhere is `external`.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -106,7 +107,7 @@ def relate(modules: Iterable[ParsedModule]) -> ProjectFacts:
     """Return the facts of parsed modules; those that did not parse are left out."""
     ordered = sorted(modules, key=lambda module: module.path)
     whole = [module for module in ordered if module.error is None]
-    names = module_names([module.path for module in whole])
+    names = names_of(whole)
     index = _Index(names, {names[m.path]: m for m in whole})
     nodes: list[ModuleNode] = []
     edges: list[Dependency] = []
@@ -129,26 +130,42 @@ def relate(modules: Iterable[ParsedModule]) -> ProjectFacts:
     )
 
 
-def module_names(paths: Sequence[str]) -> dict[str, str]:
+def names_of(modules: Iterable[ParsedModule]) -> dict[str, str]:
+    """Map the paths of modules to their dotted names."""
+    found = list(modules)
+    files = {module.path: module.subject.file for module in found if module.subject.file}
+    return module_names([module.path for module in found], files)
+
+
+def module_names(paths: Sequence[str], files: Mapping[str, str] | None = None) -> dict[str, str]:
     """Map posix paths to dotted names as one would import them.
 
     A package starts below the nearest directory without `__init__.py`; a directory of modules
-    without one, and not the project's top or `src`, counts as a namespace package.
+    without one, and not the project's top or `src`, counts as a namespace package. `files` maps
+    paths to absolute ones, so that packages around the given paths are seen too: of a package
+    of which only a part is looked at, the modules still have their whole names.
     """
-    packages = {
-        path.rpartition("/")[0]
+    fronts = {
+        path.rpartition("/")[0]: path
         for path in paths
         if path.rpartition("/")[2] in ("__init__.py", "__init__.pyi")
+    }
+    around = {
+        folder: _around((files or {}).get(path, ""), folder) for folder, path in fronts.items()
     }
     names: dict[str, str] = {}
     taken: dict[str, str] = {}
     for path in paths:
         folder, _, file = path.rpartition("/")
         stem = file.rsplit(".", 1)[0]
-        parts = [] if stem == "__init__" and folder else [stem]
-        while folder in packages:
+        parts = [] if stem == "__init__" and (folder or around[""]) else [stem]
+        top = folder if folder in fronts else None
+        while folder and folder in fronts:
+            top = folder
             folder, _, last = folder.rpartition("/")
             parts.insert(0, last)
+        top = "" if not folder and "" in fronts else top
+        parts = [*around.get(top, ()), *parts] if top is not None else parts
         name = ".".join(parts)
         if name in taken or (len(parts) == 1 and folder and stem != "__init__"):
             longer = ".".join([*_namespace(folder), *parts])
@@ -156,6 +173,21 @@ def module_names(paths: Sequence[str]) -> dict[str, str]:
         names[path] = name
         taken[name] = path
     return names
+
+
+def _around(front: str, folder: str) -> list[str]:
+    """Return the packages on disk around a package, outermost first, by the absolute path of its
+    front page; its own name too where its `folder` does not tell it."""
+    if not front:
+        return []
+    directory = os.path.dirname(front)
+    if folder:
+        directory = os.path.dirname(directory)
+    parts: list[str] = []
+    while os.path.isfile(os.path.join(directory, "__init__.py")):
+        directory, name = os.path.split(directory)
+        parts.insert(0, name)
+    return parts
 
 
 def _namespace(folder: str) -> list[str]:

@@ -56,6 +56,24 @@ def test_modules_are_named_as_one_imports_them() -> None:
     ]
 
 
+def test_a_part_of_a_package_has_whole_names(tmp_path: Path) -> None:
+    """Looking at an inner package, or from inside one, the packages around it count."""
+    inner = tmp_path / "top" / "mid" / "low"
+    inner.mkdir(parents=True)
+    for folder in (inner, inner.parent, inner.parent.parent):
+        (folder / "__init__.py").write_text("")
+    (inner / "a.py").write_text("")
+
+    def names(base: Path, shown: str = "") -> dict[str, str]:
+        files = {shown + f.relative_to(base).as_posix(): str(f) for f in base.rglob("*.py")}
+        return module_names(sorted(files), files)
+
+    assert set(names(tmp_path).values()) == {"top", "top.mid", "top.mid.low", "top.mid.low.a"}
+    assert names(inner) == {"__init__.py": "top.mid.low", "a.py": "top.mid.low.a"}
+    assert names(inner.parent, "some/where/mid/")["some/where/mid/low/a.py"] == "top.mid.low.a"
+    assert module_names(["__init__.py", "a.py"]) == {"__init__.py": "__init__", "a.py": "a"}
+
+
 def test_imports_lead_to_the_modules_they_name() -> None:
     """Absolute, relative, submodule and attribute imports are told apart."""
     facts = of(
