@@ -77,9 +77,10 @@ def finished(answer: Answer, operation: str, grounding: Grounding) -> Answer:
         )
     notices: list[str] = []
     if answer.finish == "length":
+        limit = answer.usage.output_tokens or "its limit of"
         notices.append(
-            f"The answer was cut at {answer.usage.output_tokens or 'the limit of'} tokens; "
-            "raise max_tokens of the provider to get the rest."
+            f"The answer is not whole: it was cut at {limit} tokens. "
+            "Ask for less at once, or raise max_tokens of the provider."
         )
     if answer.finish == "refusal":
         notices.append(f"The model declined to answer. {answer.refusal}".rstrip())
