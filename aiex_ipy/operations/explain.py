@@ -27,7 +27,7 @@ from aiex_ipy.prompts.fit import Prompt, Section
 from aiex_ipy.prompts.templates import template
 
 Level = Literal["basic", "intermediate", "advanced", "detailed"]
-MOST_TOKENS = {"basic": 300, "intermediate": 1200, "advanced": 4000}
+MOST_TOKENS = {"basic": 200, "intermediate": 1200, "advanced": 4000}
 """How long the words may be, by level."""
 Kind = Literal["module", "class", "function", "text", "topic"]
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+\Z")
