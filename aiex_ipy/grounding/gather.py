@@ -83,8 +83,10 @@ _Findings = dict[str, list[Finding] | None]
 
 
 def _batch(sources: list[_Source]) -> lint.Batch:
-    files = [source.label for source in sources if source.on_disk]
-    return lint.Batch(files, {s.label: s.text for s in sources if not s.on_disk})
+    # ruff's JSON cannot hold a name that is no UTF-8: it gets the text under another name.
+    files = [s.label for s in sources if s.on_disk and lint.nameable(s.label)]
+    texts = {s.label: s.text for s in sources if not (s.on_disk and lint.nameable(s.label))}
+    return lint.Batch(files, texts)
 
 
 class _Source:
@@ -94,7 +96,16 @@ class _Source:
     for notebooks and cells; `error` for a notebook that cannot be read.
     """
 
-    __slots__ = ("cells", "error", "fragment", "is_python", "label", "on_disk", "subject", "text")
+    __slots__ = (
+        "cells",
+        "error",
+        "fragment",
+        "is_python",
+        "label",
+        "on_disk",
+        "subject",
+        "text",
+    )
 
     def __init__(self, subject: Subject, *, alone: bool) -> None:
         self.subject = subject

@@ -231,6 +231,11 @@ def unmeasured(parsed: ParsedModule) -> Issue:
     )
 
 
+def nameable(path: str) -> bool:
+    """True when ruff can name the file in its JSON: its name is UTF-8."""
+    return path.isascii() or not any("\ud800" <= c <= "\udfff" for c in path)
+
+
 def allowed(path: str, code: str) -> bool:
     """True for findings that are no issue in this kind of file (asserts in tests)."""
     if code in TESTS_ALLOW and is_test(path):
