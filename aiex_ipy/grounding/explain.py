@@ -184,7 +184,7 @@ def explain_module(
         purpose=first_sentence(docstring),
         docstring=docstring,
         statements=parsed.statements,
-        lines=len(parsed.lines),
+        lines=len(parsed.lines) - (parsed.lines[-1:] == [""]),
         public=_public(names, tops),
         members=tuple(member(scope, complexity) for scope in reachable),
         constants=tuple(_constants(names)),
@@ -358,9 +358,14 @@ def _raised_through(names: Names, scope: Scope, own: set[str]) -> list[Raised]:
 
 
 def _public(names: Names, tops: list[Scope]) -> tuple[str, ...]:
+    """The names of `__all__`, or those without underscore where none is listed in one piece."""
     for statement in names.tree.body:
         for target, _, value in assignments(statement):
-            if cut(target) == "__all__" and isinstance(value, ast.List | ast.Tuple):
+            if (
+                cut(target) == "__all__"
+                and isinstance(value, ast.List | ast.Tuple)
+                and names.parsed.text.count("__all__") == 1
+            ):
                 return tuple(
                     item.value
                     for item in value.elts

@@ -204,8 +204,9 @@ def _module_architecture(e: ModuleExplanation, depth: int) -> _Groups:
 
 def _inputs(e: SymbolExplanation, depth: int) -> list[str]:
     found = []
-    for parameter in e.parameters:
-        if parameter.name in ("self", "cls"):
+    bound = "." in e.name
+    for at, parameter in enumerate(e.parameters):
+        if bound and at == 0 and parameter.name in ("self", "cls"):
             continue
         text = f"`{parameter.name}`"
         if parameter.annotation:

@@ -64,8 +64,16 @@ class AskOperation:
         return None
 
 
-def finished(answer: Answer, operation: str, grounding: Grounding) -> Answer:
-    """Return `answer` with its notices. Raises EmptyAnswerError when it says nothing."""
+def finished(
+    answer: Answer,
+    operation: str,
+    grounding: Grounding,
+    longer: str = "raise max_tokens of the provider",
+) -> Answer:
+    """Return `answer` with its notices; `longer` is what lifts its limit of tokens.
+
+    Raises EmptyAnswerError when it says nothing.
+    """
     import msgspec
 
     if not answer.text.strip() and not answer.refusal and not answer.tool_calls:
@@ -80,7 +88,7 @@ def finished(answer: Answer, operation: str, grounding: Grounding) -> Answer:
         limit = answer.usage.output_tokens or "its limit of"
         notices.append(
             f"The answer is not whole: it was cut at {limit} tokens. "
-            "Ask for less at once, or raise max_tokens of the provider."
+            f"Ask for less at once, or {longer}."
         )
     if answer.finish == "refusal":
         notices.append(f"The model declined to answer. {answer.refusal}".rstrip())

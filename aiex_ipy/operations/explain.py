@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from aiex_ipy.errors import EmptyAnswerError, UnknownNameError, UsageError
 from aiex_ipy.grounding.explain import explain_module, explain_symbol, find
-from aiex_ipy.grounding.facts import Subject
+from aiex_ipy.grounding.facts import Issue, Subject
 from aiex_ipy.grounding.names import Names
 from aiex_ipy.grounding.notebook import read_cell, read_notebook
 from aiex_ipy.grounding.outline import FactGroup, Focus, outline
@@ -89,7 +89,7 @@ class ExplainOperation:
         parsed = _parsed(subject)
         if parsed.error is not None:
             return Grounding(
-                subjects=(subject,), extra={"kind": "text", "problem": parsed.error.message}
+                subjects=(subject,), extra={"kind": "text", "problem": _problem(parsed.error)}
             )
         level = _level(request)
         if symbol:
@@ -109,13 +109,7 @@ class ExplainOperation:
         subject = grounding.subjects[0]
         notices: tuple[str, ...] = ()
         if grounding.extra["kind"] == "text":
-            size = len(subject.text.splitlines())
-            problem = grounding.extra.get("problem")
-            notices = (
-                f"{subject.path} cannot be parsed: {problem}"
-                if problem
-                else f"{subject.path} is no Python code: {size} lines of {subject.language}.",
-            )
+            notices = (_nothing_known(subject, grounding.extra.get("problem")),)
         return Explanation(
             target=request.target or subject.path,
             path=subject.path,
@@ -163,7 +157,12 @@ class ExplainOperation:
                 provider=answer.provider,
                 model=answer.model,
             )
-        checked = finished(answer, self.name, grounding)
+        level = _level(request)
+        limit = MOST_TOKENS[level]
+        if level != "advanced" and (answer.usage.output_tokens or limit) >= limit:
+            checked = finished(answer, self.name, grounding, "ask at a higher level")
+        else:
+            checked = finished(answer, self.name, grounding)
         facts = self.without_model(request, grounding) or Explanation(
             target=request.target,
             kind="topic",
@@ -190,6 +189,22 @@ class ExplainOperation:
 
 def _level(request: ExplainRequest) -> Literal["basic", "intermediate", "advanced"]:
     return "advanced" if request.level == "detailed" else request.level
+
+
+def _problem(error: Issue) -> str:
+    place = "" if error.cell is not None else f", line {error.line}"
+    return f"{error.message}{place}"
+
+
+def _nothing_known(subject: Subject, problem: str | None) -> str:
+    """Say why the parse tree tells nothing of a subject."""
+    if problem:
+        return f"{subject.path} cannot be parsed: {problem}."
+    if not subject.text.strip():
+        return f"{subject.path} is empty."
+    size = len(subject.text.splitlines())
+    lines = "1 line" if size == 1 else f"{size} lines"
+    return f"{subject.path} is no Python code: {lines} of {subject.language}."
 
 
 def _parsed(subject: Subject) -> ParsedModule:

@@ -397,3 +397,28 @@ def test_every_line_told_of_the_standard_library_is_there() -> None:
                 for call in explained.callees:
                     assert call.name.rpartition(".")[2].removesuffix("()")
                 outline(explained, level="advanced")
+
+
+def test_a_parameter_called_cls_is_told_unless_it_is_the_class_itself() -> None:
+    """`json.dumps(…, cls=None)` takes a `cls` from its caller; a class method does not."""
+    text = "def f(a, *, cls=None): ...\nclass C:\n    @classmethod\n    def g(cls, b): ...\n"
+    told = {}
+    for name in ("f", "C.g"):
+        groups = outline(explain_symbol(parsed(text), name))
+        told[name] = next(g.facts for g in groups if g.title == "What goes in")
+    assert told["f"] == ("`a`", "`cls`, `None` when left out (keyword only)")
+    assert told["C.g"] == ("`b`",)
+
+
+def test_a_list_of_public_names_that_grows_later_hides_no_name() -> None:
+    """`os` extends its `__all__` under conditions: what it offers is told by name then."""
+    text = '__all__ = ["a"]\ndef a(): ...\ndef b(): ...\n__all__.extend(["b"])\n'
+    assert explain_module(parsed(text)).public == ("a", "b")
+    fixed = '__all__ = ["a"]\ndef a(): ...\ndef b(): ...\n'
+    assert explain_module(parsed(fixed)).public == ("a",)
+
+
+def test_lines_are_counted_as_wc_counts_them() -> None:
+    """The end of the last line begins no further one."""
+    assert explain_module(parsed("a = 1\nb = 2\n")).lines == 2
+    assert explain_module(parsed("a = 1\nb = 2")).lines == 2

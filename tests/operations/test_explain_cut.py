@@ -1,0 +1,36 @@
+"""What an explanation says when the model was stopped by a limit."""
+
+from typing import Any
+
+import pytest
+
+from aiex_ipy.messages import Answer, Usage
+from aiex_ipy.operations.base import Grounding
+from aiex_ipy.operations.explain import ExplainOperation, ExplainRequest
+
+
+@pytest.mark.parametrize(
+    ("level", "tokens", "remedy"),
+    [
+        ("basic", 300, "ask at a higher level"),
+        ("basic", None, "ask at a higher level"),
+        ("basic", 200, "raise max_tokens of the provider"),
+        ("intermediate", 1200, "ask at a higher level"),
+        ("advanced", 4000, "raise max_tokens of the provider"),
+        ("detailed", 4000, "raise max_tokens of the provider"),
+    ],
+)
+def test_a_cut_explanation_names_the_limit_that_cut_it(
+    level: Any, tokens: int | None, remedy: str
+) -> None:
+    """Below `advanced` the level sets the limit, so that `max_tokens` would change nothing."""
+    answer = Answer(
+        text="It runs",
+        provider="p",
+        model="m",
+        finish="length",
+        usage=Usage(output_tokens=tokens),
+    )
+    request = ExplainRequest(target="decorators", level=level)
+    result = ExplainOperation().parse(answer, request, Grounding(extra={"kind": "topic"}))
+    assert remedy in result.notices[0]
