@@ -15,6 +15,8 @@ from aiex_ipy.prompts.fit import Prompt
 Res = TypeVar("Res")
 Res_co = TypeVar("Res_co", covariant=True)
 Req = TypeVar("Req", contravariant=True)
+NO_JUDGEMENT = "No model's judgement"
+"""How the notice begins that a model was asked in vain."""
 
 
 class Request(Struct, Generic[Res_co], frozen=True, kw_only=True):

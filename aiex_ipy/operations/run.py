@@ -20,6 +20,7 @@ from aiex_ipy.messages import (
     TextDelta,
 )
 from aiex_ipy.operations.base import (
+    NO_JUDGEMENT,
     Ask,
     Facts,
     Grounding,
@@ -200,7 +201,7 @@ def _repair(ask: Ask, error: InvalidAnswerError) -> Ask:
 
 
 def _with_notice(facts: Res, error: AiexError) -> Res:
-    line = f"No model's judgement: {error.message}"
+    line = f"{NO_JUDGEMENT}: {error.message}"
     if isinstance(error, ProviderError) and error.hint:
         line = f"{line} {error.hint}"
     notices = (*getattr(facts, "notices", ()), line)

@@ -75,7 +75,7 @@ def tail(result: Analysis, *, symbols: bool = True) -> str:
 
 def markdown(result: Analysis) -> str:
     """Return the same as Markdown."""
-    from aiex_ipy.render.safe import escape
+    from aiex_ipy.render.safe import escape, sentence
 
     lines = [
         "## 📊 Code Analysis Results",
@@ -88,7 +88,7 @@ def markdown(result: Analysis) -> str:
     if result.ledger:
         lines += ["", "| lost | component | where and why |", "|---:|---|---|"]
         for line in sorted(result.ledger, key=lambda at: -at.lost)[:MOST_LEDGER]:
-            why = escape(_why(line, bool(result.files)))
+            why = sentence(_why(line, bool(result.files)))
             lines.append(f"| -{line.lost:.2f} | {line.component} | {why} |")
     if result.worst:
         lines += ["", f"**Worst files** ({len(result.files)} in all):", ""]
@@ -96,13 +96,13 @@ def markdown(result: Analysis) -> str:
     lines += ["", f"### ⚠️ Issues Found ({len(result.issues)})", ""]
     many = len({i.path for i in result.issues}) > 1
     for number, issue in enumerate(_weightiest(result.issues), 1):
-        lines.append(f"{number}. {SYMBOL[issue.severity]} {escape(_issue(issue, many))}")
+        lines.append(f"{number}. {SYMBOL[issue.severity]} {sentence(_issue(issue, many))}")
     if len(result.issues) > MOST_ISSUES:
         lines += ["", f"… and {len(result.issues) - MOST_ISSUES} more."]
     lines += ["", f"### 🔧 Recommendations ({len(result.recommendations)})", ""]
     for number, advice in enumerate(result.recommendations, 1):
         unsure = "" if advice.source == "aiex" else " *(the model's opinion)*"
-        lines.append(f"{number}. **{escape(advice.title)}:** {escape(advice.detail)}{unsure}")
+        lines.append(f"{number}. **{escape(advice.title)}:** {sentence(advice.detail)}{unsure}")
     if result.judgement:
         lines += ["", f"> **{escape(result.model or '')}:** {escape(result.judgement)}"]
     lines += ["", *(f"*{escape(line)}*  " for line in _footer(result))]
@@ -168,7 +168,8 @@ def _issue(issue: Issue, with_path: bool) -> str:
 
 
 def _file(file: FileScore) -> str:
-    return plain(f"{score_words(file.quality_score)} {file.path} ({file.issues} issues)")
+    noun = "issue" if file.issues == 1 else "issues"
+    return plain(f"{score_words(file.quality_score)} {file.path} ({file.issues} {noun})")
 
 
 def _footer(result: Analysis) -> list[str]:

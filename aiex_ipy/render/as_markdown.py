@@ -24,6 +24,7 @@ _HARMLESS_IN_LINK = re.compile(r"[^\[\]<`]*(?:\[[^\[\]<`]*\](?![(\[:])[^\[\]<`]*
 _MARKUP = frozenset("<&[`")
 _BACKQUOTES = re.compile("`+")
 _CLOSING_HASHES = re.compile("#+$")
+_QUOTED = re.compile(r"(?<!`)(``?)(?!`)(.*?[^`])\1(?!`)")
 _MARK_PAIRS = {"em": ("*", "_"), "strong": ("**", "__"), "s": ("~~", "~~")}
 _WORD_JOINER = "&#8288;"
 
@@ -32,6 +33,17 @@ def write(blocks: Iterable[Block]) -> str:
     """Return the blocks as Markdown ending in a newline; "" for none."""
     lines = _blocks(blocks, tight=False, quoted=False)
     return "\n".join(lines) + "\n" if lines else ""
+
+
+def write_sentence(text: str) -> str:
+    """Return one line of text, with code in backquotes, as Markdown for a list or a table."""
+    words: list[Inline] = []
+    for at, part in enumerate(_QUOTED.split(text)):
+        if at % 3 == 0 and part:
+            words.append(Inline("text", part))
+        elif at % 3 == 2:
+            words.append(Inline("code", part))
+    return _inlines(words, _Place(one_line=True, cell=True), line_start=True)
 
 
 def _blocks(blocks: Iterable[Block], *, tight: bool, quoted: bool) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from aiex_ipy.operations.base import NO_JUDGEMENT
 from aiex_ipy.operations.explain import Explanation
-from aiex_ipy.render.safe import escape, plain, safe_markdown
+from aiex_ipy.render.safe import escape, plain, safe_markdown, sentence
 
 RULE = "=" * 50
 
@@ -31,7 +32,7 @@ def markdown(result: Explanation) -> str:
     lines = [f"## 📖 {escape(title(result))}"]
     for group in result.facts:
         lines += ["", f"**{escape(group.title)}**", ""]
-        lines += [f"- {escape(line)}" for line in group.facts]
+        lines += [f"- {sentence(line)}" for line in group.facts]
     if result.text:
         lines += ["", "---", "", safe_markdown(result.text).rstrip()]
     lines += ["", *(f"*{escape(line)}*  " for line in footer(result))]
@@ -52,7 +53,9 @@ def footer(result: Explanation) -> list[str]:
     if result.model:
         lines.append(plain(f"{result.model} ({result.provider})"))
     else:
-        lines.append("facts from the parse tree alone; no model was asked")
+        failed = any(notice.startswith(NO_JUDGEMENT) for notice in result.notices)
+        asked = "answered" if failed else "was asked"
+        lines.append(f"facts from the parse tree alone; no model {asked}")
     if result.unconfirmed:
         names = ", ".join(plain(name) for name in result.unconfirmed[:8])
         lines.append(f"UNCONFIRMED, not found in the code: {names}")

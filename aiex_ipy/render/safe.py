@@ -9,7 +9,7 @@ from __future__ import annotations
 from aiex_ipy.render.characters import plain
 from aiex_ipy.render.literal import escape
 
-__all__ = ["escape", "plain", "safe_markdown", "to_html"]
+__all__ = ["escape", "plain", "safe_markdown", "sentence", "to_html"]
 
 
 def safe_markdown(text: str) -> str:
@@ -26,6 +26,16 @@ def safe_markdown(text: str) -> str:
     from aiex_ipy.render.as_markdown import write
 
     return write(read(text))
+
+
+def sentence(text: str) -> str:
+    """Return one line of ours as Markdown: what stands in backquotes is code, the rest literal.
+
+    As safe as `escape` for any str, also where names of the user's or a model's stand in it.
+    """
+    from aiex_ipy.render.as_markdown import write_sentence
+
+    return write_sentence(" ".join(plain(text).split()))
 
 
 def to_html(markdown: str) -> str:

@@ -8,11 +8,11 @@ import unicodedata
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from parsers import parsers
+from parsers import outside, parsers
 from payloads import ALL, GLUE, TERMINAL
 
 from aiex_ipy.render.address import web_address
-from aiex_ipy.render.safe import escape, plain, safe_markdown
+from aiex_ipy.render.safe import escape, plain, safe_markdown, sentence
 
 STEERING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028\u2029\u202a-\u202e\u2060-\u206f\ud800-\udfff\ufeff]"
@@ -140,3 +140,23 @@ def test_escaped_text_reads_as_written() -> None:
 def test_addresses_of_links(raw: str, url: str) -> None:
     """http, https and mailto in plain ASCII; anything else is no link."""
     assert web_address(raw) == url
+
+
+def test_names_in_backquotes_are_code_in_our_sentences() -> None:
+    """A reader of the Markdown sees code as code, and the rest literally."""
+    assert sentence("calls `a_b[0]`, not *c*") == r"calls `a_b[0]`, not \*c\*"
+    assert sentence("Take ``obj`` whole") == "Take `obj` whole"
+    assert sentence("an `unpaired") == "an &#96;unpaired"
+    assert sentence("- no list") == r"\- no list"
+
+
+@pytest.mark.parametrize("payload", ALL, ids=range(len(ALL)))
+@pytest.mark.parametrize("form", ["{}", "`{}`", "`a` {} `b`"])
+def test_no_payload_in_our_sentences_becomes_markup(payload: str, form: str) -> None:
+    """A payload put into a sentence, in backquotes or not, opens nothing in any parser."""
+    text = sentence(form.format(payload))
+    assert not STEERING.search(text.replace("&#8288;", ""))
+    for name, render in parsers().items():
+        assert outside(render(f"- {text}\n")) == [], name
+        assert outside(render(f"| a |\n|---|\n| {text} |\n")) == [], name
+        assert not re.search("<(h[1-6]|img|a|strong|em)[ >]", render(f"- {text}\n")), name
