@@ -9,19 +9,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 a gate failed, 2 usage or bad input,
     3 no provider could answer, 4 some inputs failed, 130 interrupted."""
     words = sys.argv[1:] if arguments is None else arguments
-    if words in (["version"], ["--version"], ["-V"]):
-        from aiex_ipy import __version__
-
-        print(f"aiex {__version__}")
-        return 0
-    topic = _help_topic(words)
-    if topic is not None:
-        from aiex_ipy.frontends.cli.pages import page
-
-        text = page(topic)
-        if text is not None:
+    text = _ready(words)
+    if text is not None and sys.stdout is not None:
+        try:
             sys.stdout.write(text)
-            return 0
+            sys.stdout.flush()
+        except OSError as error:
+            from aiex_ipy.frontends.cli.faults import told
+
+            return told(error)
+        return 0
     if words[:2] == ["ai", "analyze"]:
         from aiex_ipy.frontends.cli.analyzing import quick
 
@@ -31,6 +28,20 @@ def main(arguments: list[str] | None = None) -> int:
     from aiex_ipy.frontends.cli.app import run
 
     return run(words)
+
+
+def _ready(words: list[str]) -> str | None:
+    """The answer that needs no click, if there is one."""
+    if words in (["version"], ["--version"], ["-V"]):
+        from aiex_ipy import __version__
+
+        return f"aiex {__version__}\n"
+    topic = _help_topic(words)
+    if topic is None:
+        return None
+    from aiex_ipy.frontends.cli.pages import page
+
+    return page(topic)
 
 
 def _help_topic(words: list[str]) -> tuple[str, ...] | None:

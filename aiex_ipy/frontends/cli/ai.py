@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from aiex_ipy.frontends.cli.analyzing import from_stdin
-from aiex_ipy.frontends.cli.options import OUTPUT, SECRET_FILES, STDIN_NAME, options_of
+from aiex_ipy.frontends.cli.options import OUTPUT, SECRET_FILES, STDIN_NAME, ScoreType, options_of
 from aiex_ipy.frontends.cli.output import target_of
 
 
@@ -41,7 +41,7 @@ def ask(
 @options_of("analyze")
 @click.option(
     "--fail-under",
-    type=click.FloatRange(0, 10),
+    type=ScoreType(),
     metavar="SCORE",
     help="Exit 1 when a quality score (0-10) is below this, or there is none.",
 )

@@ -92,7 +92,7 @@ def _plain(words: list[str]) -> dict[str, Any] | None:
             given[key] = value
     if "fail_under" in given:
         number = given["fail_under"]
-        if not number.replace(".", "", 1).isdigit() or not 0 <= float(number) <= 10:
+        if not number.replace(".", "", 1).isdecimal() or not 0 <= float(number) <= 10:
             return None
         given["fail_under"] = float(number)
     return {"paths": tuple(paths), **given} if paths else None

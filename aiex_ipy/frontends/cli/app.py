@@ -18,12 +18,23 @@ SETTINGS = {
 }
 
 
+class ReaderGone(Exception):
+    """Nobody reads stdout any more (`aiex … | head`). No OSError, because click makes an exit
+    code 1 of a broken pipe, which is the code of a failed gate here."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported on use; `table` names them with their short help."""
 
     def __init__(self, *args: Any, table: Table, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.table = table
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise ReaderGone from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.table)
@@ -85,9 +96,11 @@ def _run(arguments: list[str]) -> object:
         return program().main(arguments, prog_name="aiex", standalone_mode=False)
     except click.exceptions.Abort:
         raise KeyboardInterrupt from None
+    except ReaderGone:
+        raise BrokenPipeError from None
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "aiex"
-        say(f"{where}: {error.format_message()}")
+        say(f"{where}: {' '.join(error.format_message().split())}")
         say(f"Try: {where} --help")
         return 2
     except click.ClickException as error:

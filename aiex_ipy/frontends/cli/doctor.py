@@ -121,7 +121,8 @@ def _proxy() -> Check:
             detail=f"SSL_CERT_FILE names {ca!r}, which is not there",
             remedy="Point SSL_CERT_FILE at your certificates, or unset it.",
         )
-    return Check(name="network", state="ok", detail=", ".join(found) or "no proxy, system CAs")
+    detail = f"set: {', '.join(found)}" if found else "no proxy, system CAs"
+    return Check(name="network", state="ok", detail=detail)
 
 
 def _space() -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -12,27 +13,55 @@ INTERNAL_FAULT = 70
 """Exit code of a fault of our own. Source: BSD sysexits.h, EX_SOFTWARE."""
 
 
+_OUTPUT_FAILS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What writing to stdout fails with when the place behind it is full or broken."""
+
+
 def guarded(work: Callable[[], object]) -> int:
     """Run `work` and return the exit code: its own when it returns an int, else 0 or an error's."""
+    _open_missing_streams()
     try:
         code = work()
         sys.stdout.flush()
-    except AiexError as error:
-        say(f"aiex: {error}")
-        return error.exit_code
     except KeyboardInterrupt:
         say("aiex: interrupted.")
         return 130
-    except BrokenPipeError:
+    except Exception as error:
+        return told(error)
+    return code if isinstance(code, int) else 0
+
+
+def told(error: Exception) -> int:
+    """Say in a line or two what failed, unless nobody reads; return the exit code."""
+    if isinstance(error, AiexError):
+        say(f"aiex: {error}")
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
         _quiet_stdout()
         return 0
-    except Exception as error:
-        if os.environ.get("AIEX_LOG") == "debug":
-            raise
-        say(f"aiex: a fault of aiex itself: {type(error).__name__}: {error}.")
-        say("Run it again with AIEX_LOG=debug and report what it prints.")
-        return INTERNAL_FAULT
-    return code if isinstance(code, int) else 0
+    if isinstance(error, OSError) and error.errno in _OUTPUT_FAILS:
+        _quiet_stdout()
+        say(
+            f"aiex: The output could not be written: {error.strerror}. Make room, or send it to "
+            "another place."
+        )
+        return 2
+    if os.environ.get("AIEX_LOG") == "debug":
+        raise error
+    say(f"aiex: a fault of aiex itself: {type(error).__name__}: {error}.")
+    say("Run it again with AIEX_LOG=debug and report what it prints.")
+    return INTERNAL_FAULT
+
+
+def _open_missing_streams() -> None:
+    """Put the null device where the caller closed a stream, for which Python has None.
+
+    Source: Python documentation, `sys.stdin`: "can be None".
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # Left open: it is the program's stream until its end.
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def say(line: str) -> None:

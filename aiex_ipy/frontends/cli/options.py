@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from aiex_ipy.engine.verbs import Option, verb
+from aiex_ipy.errors import near_miss
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -23,7 +24,33 @@ STDIN_NAME = click.option(
 SECRET_FILES = click.option(
     "--allow-secret-file", is_flag=True, help="Read also files that look like secrets."
 )
-JSON = click.option("--output", type=click.Choice(["text", "json"]), default="text")
+
+
+class Word(click.Choice[str]):
+    """One of some words; for another one the near miss is named."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        return f"{value!r} is not one of the choices. {near_miss(str(value), list(self.choices))}"
+
+
+class ScoreType(click.ParamType[float]):
+    """A quality score: a number from 0 to 10. `nan` is none, since no score is below it."""
+
+    name = "score"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            score = float(value)
+        except ValueError:
+            score = -1.0
+        if not 0 <= score <= 10:
+            self.fail(f"{value!r} is no score. Give a number from 0 to 10.", param, ctx)
+        return score
+
+
+JSON = click.option("--output", type=Word(["text", "json"]), default="text")
 
 
 def options_of(name: str) -> Callable[[Command], Command]:
@@ -42,7 +69,7 @@ def _option(option: Option) -> Callable[[Command], Command]:
     words = [f"--{name}" for name in (option.name, *option.synonyms)]
     kind = None
     if option.choices:
-        kind = click.Choice([*option.choices, *(word for word, _ in option.same_as)])
+        kind = Word([*option.choices, *(word for word, _ in option.same_as)])
     return click.option(
         *words,
         option.key,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -32,9 +33,15 @@ def symbols_in(stream: TextIO) -> bool:
 
 
 def target_of(output: str) -> tuple[Format, Path | None]:
-    """Return the format and, for a file name, the file. Raises UnknownNameError."""
+    """Return the format and, for a file name, the file.
+
+    Raises UnknownNameError, and WorkspaceError where no file can be made, so that nothing is
+    asked, and paid for, in vain.
+    """
     if output in FORMATS:
         return output, None
+    if os.path.isdir(output):
+        raise _not_writable(output, "it is a directory")
     suffix = os.path.splitext(output)[1].lower()
     if not suffix and os.sep not in output:
         raise UnknownNameError(
@@ -46,11 +53,23 @@ def target_of(output: str) -> tuple[Format, Path | None]:
             f"The suffix {suffix!r} of {output!r} stands for no format.",
             hint=f"Use one of: {', '.join(_SUFFIXES)}.",
         )
-    return _SUFFIXES[suffix], Path(output)
+    file = Path(output)
+    if not os.access(file.parent, os.W_OK):
+        there = "cannot be written to" if file.parent.is_dir() else "does not exist"
+        raise _not_writable(output, f"its directory {there}")
+    return _SUFFIXES[suffix], file
+
+
+def _not_writable(name: str, why: str) -> WorkspaceError:
+    return WorkspaceError(
+        f"The result cannot be written to {name!r}: {why}.",
+        code="not_writable",
+        hint="Name a file in a directory you may write to.",
+    )
 
 
 def emit(result: Any, output: str) -> None:
-    """Write the result where `output` says."""
+    """Write the result where `output` says, and to stdout when that fails, so that none is lost."""
     format, file = target_of(output)
     if file is None:
         text = render(result, format, symbols=symbols_in(sys.stdout))
@@ -64,10 +83,8 @@ def emit(result: Any, output: str) -> None:
         temporary.write_text(text, "utf-8")
         temporary.replace(file)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise WorkspaceError(
-            f"The result could not be written to {str(file)!r}: {error.strerror}.",
-            code="not_writable",
-            hint="Name a file in a directory you may write to.",
-        ) from error
+        with suppress(OSError):
+            temporary.unlink()
+        sys.stdout.write(written(text, sys.stdout))
+        raise _not_writable(str(file), f"{error.strerror}; it went to stdout") from error
     print(f"wrote {file}", file=sys.stderr)

@@ -58,7 +58,9 @@ def stream_text(items: Iterable[Update | Res]) -> Res:
     spoken = facts_shown = False
     for item in items:
         if isinstance(item, Facts):
-            _out(render(item.result, "text", symbols=symbols))
+            # Without their footer, which says that no model spoke.
+            facts = render(item.result, "text", symbols=symbols)
+            _out(facts.removesuffix(tail(item.result, symbols=symbols)).rstrip("\n") + "\n\n")
             facts_shown = True
         elif isinstance(item, Speaking | Note):
             progress(item)

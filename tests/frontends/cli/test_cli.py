@@ -292,14 +292,128 @@ def test_a_completion_script_is_printed(aiex, shell):
     assert "_AIEX_COMPLETE" in run.stdout
 
 
-def test_a_reader_that_goes_away_is_no_error(aiex):
-    """`aiex … | head` ends quietly."""
+@pytest.mark.parametrize("words", ["ai analyze big.py", "help ai analyze", "config show", "--help"])
+def test_a_reader_that_goes_away_is_no_error(aiex, words):
+    """`aiex … | head` ends quietly, and not with 1, the exit code of a failed gate."""
+    (aiex.project / "big.py").write_text(BAD * 40)
+    reading, writing = os.pipe()
+    os.close(reading)
     run = subprocess.run(
-        f"{AIEX} help ai analyze | head -1; {AIEX} config show | head -1",
-        shell=True,
+        [AIEX, *words.split()], stdout=writing, stderr=subprocess.PIPE, text=True, cwd=aiex.project
+    )
+    os.close(writing)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+@pytest.mark.parametrize("words", ["ai analyze bad.py", "status", "version"])
+def test_a_full_disk_behind_stdout_is_one_clear_line(aiex, words):
+    """What cannot be written is said in one line with exit 2, and is no fault of ours."""
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(
+            [AIEX, *words.split()], stdout=full, stderr=subprocess.PIPE, text=True, cwd=aiex.project
+        )
+    assert run.returncode == 2
+    assert run.stderr.startswith("aiex: The output could not be written: No space left")
+    assert run.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes streams as a POSIX shell does")
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("ai analyze bad.py >&-", 0),
+        ("version >&-", 0),
+        ("ai chat <&-", 0),
+        ("ai analyze bad.py --output json --fail-under 9 2>&-", 1),
+    ],
+)
+def test_a_closed_stream_is_no_fault(aiex, command, code):
+    """A program started without stdin, stdout or stderr works; messages do not get into stdout."""
+    run = subprocess.run(
+        ["sh", "-c", f"{AIEX} {command}"],
         capture_output=True,
         text=True,
         cwd=aiex.project,
+        env={**os.environ, "AIEX_DEFAULT_PROVIDER": "none"},
     )
-    assert "Traceback" not in run.stderr
-    assert "Broken pipe" not in run.stderr
+    assert run.returncode == code
+    assert "fault of aiex" not in run.stderr
+    if run.stdout:
+        json.loads(run.stdout)
+
+
+@pytest.mark.parametrize("score", ["nan", "-1", "10.5", "high", "²"])
+def test_a_gate_that_could_never_fail_is_refused(aiex, score):
+    """`--fail-under` takes 0 to 10 and nothing else: no score is below `nan`."""
+    run = aiex("ai", "analyze", "bad.py", "--fail-under", score)
+    assert run.returncode == 2
+    assert f"{score!r} is no score. Give a number from 0 to 10." in run.stderr
+
+
+def test_a_result_that_can_go_nowhere_is_refused_before_a_model_is_asked(aiex):
+    """An `--output` that is a directory, or in none, ends before any words were paid for."""
+    env = scripted(aiex.project, "words")
+    (aiex.project / "folder").mkdir()
+    for target in ("folder", "nowhere/a.md"):
+        run = aiex("ai", "ask", "hi", "--output", target, AIEX_LOG="debug", **env)
+        assert run.returncode == 2
+        assert "cannot be written to" in run.stderr
+        assert "asking" not in run.stderr
+
+
+def test_a_result_is_not_lost_when_its_file_cannot_be_made(aiex):
+    """What a model said goes to stdout when the named file fails after all."""
+    env = scripted(aiex.project, "precious words")
+    name = f"{'n' * 240}.txt"  # fits no directory with what marks an unfinished file
+    run = aiex("ai", "ask", "hi", "--output", f"{'n' * 20}{name}", **env)
+    assert run.returncode == 2
+    assert "precious words" in run.stdout
+    assert "it went to stdout" in run.stderr
+
+
+def test_a_choice_that_is_none_names_the_near_miss(aiex):
+    """`--type performnce` is answered with `performance`."""
+    run = aiex("ai", "analyze", "bad.py", "--type", "performnce")
+    assert run.returncode == 2
+    assert "Did you mean 'performance'?" in run.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux")
+def test_a_name_that_is_no_utf8_hides_no_finding(aiex):
+    """The linter's findings count for a file whatever bytes its name has."""
+    (aiex.project / os.fsdecode(b"caf\xe9.py")).write_text(BAD)
+    scores = []
+    for name in (b"caf\xe9.py", b"bad.py"):
+        run = aiex("ai", "analyze", os.fsdecode(name), "--output", "json")
+        scores.append(json.loads(run.stdout)["quality_score"])
+    assert scores[0] == scores[1]
+
+
+def test_facts_shown_before_a_model_speaks_do_not_say_that_none_did(aiex):
+    """The line about who spoke stands once, at the end, and is true."""
+    out = aiex("ai", "explain", "bad.py", **scripted(aiex.project, "It runs code.")).stdout
+    assert "no model" not in out
+    assert out.rstrip().endswith("scripted (scripted)")
+    said = json.dumps({"summary": "Runs anything.", "issues": [], "recommendations": []})
+    out = aiex("ai", "analyze", "bad.py", **scripted(aiex.project, said)).stdout
+    assert out.count("Facts by") == 1
+    assert "no model" not in out
+
+
+def test_doctor_finds_the_analyzers_working(aiex):
+    """The check of the linter passes where the linter works."""
+    run = aiex("doctor", "--json")
+    states = {check["name"]: check for check in json.loads(run.stdout)}
+    assert states["analyzers"]["state"] == "ok", states["analyzers"]
+
+
+def test_nothing_to_explain_is_said_as_it_is(aiex):
+    """An empty file is called empty, a broken one gets the line of its error."""
+    for name, content, says in (
+        ("empty.py", "", "empty.py is empty."),
+        ("broken.py", "x = 1\ndef f(:\n", "cannot be parsed: Invalid syntax, line 2."),
+        ("one.txt", "a line\n", "no Python code: 1 line of text."),
+    ):
+        (aiex.project / name).write_text(content)
+        assert says in aiex("ai", "explain", name).stdout
