@@ -22,6 +22,7 @@ from aiex_ipy.operations.ask import finished
 from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
 from aiex_ipy.operations.inputs import CODE, checked_query, subject_of
 from aiex_ipy.operations.locate import locate, search_roots
+from aiex_ipy.operations.neighbours import neighbours
 from aiex_ipy.operations.view import View
 from aiex_ipy.prompts.fit import Prompt, Section
 from aiex_ipy.prompts.templates import template
@@ -30,6 +31,9 @@ Level = Literal["basic", "intermediate", "advanced", "detailed"]
 MOST_TOKENS = {"basic": 200, "intermediate": 1200, "advanced": 4000}
 """How long the words may be, by level."""
 Kind = Literal["module", "class", "function", "text", "topic"]
+INFERRED_CALLS = 12
+"""How many calls on local values type inference is asked about at the advanced level; each may
+take a second."""
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+\Z")
 
 
@@ -95,11 +99,18 @@ class ExplainOperation:
         if symbol:
             scope = find(Names(parsed), symbol)
             lines = parsed.lines[scope.start - 1 : scope.end_line]
-            explained = explain_symbol(parsed, scope.name)
+            explained = explain_symbol(
+                parsed,
+                scope.name,
+                others=_around(request, view, subject, scope.name.rpartition(".")[2]),
+                infer_at_most=INFERRED_CALLS if level == "advanced" else 0,
+            )
             groups = outline(explained, level=level, focus=request.focus)
             extra = {"kind": scope.kind, "symbol": scope.name, "code": "\n".join(lines)}
         else:
-            groups = outline(explain_module(parsed), level=level, focus=request.focus)
+            others = _around(request, view, subject, _last_name(subject.path))
+            explained_module = explain_module(parsed, others=others)
+            groups = outline(explained_module, level=level, focus=request.focus)
             extra = {"kind": "module", "code": parsed.text}
         return Grounding(subjects=(subject,), extra={**extra, "groups": groups})
 
@@ -185,6 +196,20 @@ class ExplainOperation:
 
     def next_round(self, ask: Ask, answer: Answer, problems: Sequence[Problem]) -> Ask | None:
         return None
+
+
+def _around(request: ExplainRequest, view: View, subject: Subject, word: str) -> list[ParsedModule]:
+    """The modules that may call or import the target; none where nothing of them is told."""
+    if _level(request) == "basic" and request.focus != "architecture":
+        return []
+    return neighbours(subject, view, word)
+
+
+def _last_name(path: str) -> str:
+    """The word by which others import a module: its name, or its package's."""
+    folder, _, file = path.rpartition("/")
+    stem = file.partition(".")[0]
+    return folder.rpartition("/")[2] if stem == "__init__" else stem
 
 
 def _level(request: ExplainRequest) -> Literal["basic", "intermediate", "advanced"]:
