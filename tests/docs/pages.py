@@ -7,7 +7,8 @@ settings file, named by its first line (`# aiex.toml`). A `py` fence is an examp
 A line `…` stands for any lines, `…` inside a line for any text.
 
 Comments direct the run without being seen: `<!-- answers: ["…"] -->` makes the `scripted` provider
-say these, `<!-- server: localhost:11434 ["…"] -->` puts a server there that answers on every wire,
+say these, `<!-- server: localhost:11434 ["…", 503] -->` puts a server there that answers on every
+wire, with texts or with the status of a fault,
 `<!-- model: smollm2 -->` puts the local model where `aiex models pull` would.
 
 Each page runs in a fresh copy of `docs/example`, called `/home/you/shop`.
@@ -32,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from aiex_ipy.testing.loopback import LoopbackServer
-from aiex_ipy.testing.replies import Reply
+from aiex_ipy.testing.replies import Raw, Reply
 
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$|^<!-- (\w+): (.*?) -->$", re.MULTILINE | re.DOTALL)
@@ -96,7 +97,10 @@ class Page:
             "AIEX_EMBEDDED_THREADS": "1",
             "PYTHONIOENCODING": "utf-8",
             "NO_PROXY": "localhost,127.0.0.1",
+            "AIEX_OLLAMA_HOST": "127.0.0.1:9",  # whatever runs on the machine of the tests
+            "AIEX_LM_STUDIO_HOST": "127.0.0.1:9",
         }
+        self._first = dict(self.env)
         self._model = model
         self._compare = compare
         self._servers: dict[str, LoopbackServer] = {}
@@ -162,7 +166,10 @@ class Page:
 
     def _server(self, value: str) -> None:
         address, _, said = value.partition(" ")
-        replies = [Reply(text=text) for text in json.loads(said)]
+        replies = [
+            Reply(text=each) if isinstance(each, str) else Raw(status=each, blocks=(b"{}",))
+            for each in json.loads(said)
+        ]
         self._servers[address] = LoopbackServer(*replies).start()
 
     def _local_model(self, _: str) -> None:
@@ -196,6 +203,7 @@ class Page:
             if command.startswith("unset "):
                 for name in command.split()[1:]:
                     del self.env[name]
+                    self.env |= {k: v for k, v in self._first.items() if k == name}
                 continue
             run = subprocess.run(
                 ["bash", "-c", self._meant(command)],
