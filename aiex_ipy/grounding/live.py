@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import linecache
 from typing import Any
 
 from aiex_ipy.grounding.facts import Subject
@@ -21,8 +23,37 @@ def object_subject(value: Any, name: str = "") -> Subject:
     try:
         lines, first = inspect.getsourcelines(inspect.unwrap(value))
     except (OSError, TypeError, ValueError):
+        lines, first = _class_lines(value)
+    if not lines:
         return _shown(value, name)
     return Subject(path=str(shown), text="".join(lines), first_line=max(1, first))
+
+
+def source_name(value: Any) -> str:
+    """Return the file name under which the code of a function or class was compiled, or `""`."""
+    value = inspect.unwrap(value) if callable(value) else value
+    if inspect.isclass(value):
+        methods = (inspect.unwrap(each) for each in vars(value).values() if callable(each))
+        value = next((each for each in methods if inspect.isfunction(each)), None)
+    code = getattr(value, "__code__", None)
+    return code.co_filename if code else ""
+
+
+def _class_lines(value: Any) -> tuple[list[str], int]:
+    """The lines of a class made in a session, which `inspect` looks for in a file of `__main__`;
+    they are known by the code of its methods."""
+    if not inspect.isclass(value):
+        return [], 0
+    lines = linecache.getlines(source_name(value))
+    try:
+        tree = ast.parse("".join(lines))
+    except SyntaxError:
+        return [], 0
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and node.name == value.__name__:
+            first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+            return lines[first - 1 : node.end_lineno], first
+    return [], 0
 
 
 def _shown(value: Any, name: str) -> Subject:

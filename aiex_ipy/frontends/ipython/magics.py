@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from aiex_ipy.errors import UsageError
 from aiex_ipy.frontends.ipython import words
 from aiex_ipy.frontends.ipython.commands import COMMANDS
@@ -245,8 +247,19 @@ def _live(target: str, session: Session) -> tuple[str, Subject | None, str] | No
     if dotted:
         return dotted, None, ""
     subject = object_subject(value, target)
-    has_source = subject.language == "python"
-    return "", subject, getattr(value, "__name__", "") if has_source else ""
+    if subject.language != "python":
+        return "", subject, ""
+    path = _cell_of(value, session) or subject.path
+    return "", msgspec.structs.replace(subject, path=path), getattr(value, "__name__", "")
+
+
+def _cell_of(value: Any, session: Session) -> str:
+    """The name of the cell (`In[3]`) in which a function or class was made, or `""`."""
+    from aiex_ipy.grounding.live import source_name
+
+    name_of = getattr(session.shell.compile, "format_code_name", None)
+    known = name_of and name_of(source_name(value))
+    return str(known[1]) if known else ""
 
 
 _REQUESTS: dict[str, Callable[[Call], Request[Any]]] = {

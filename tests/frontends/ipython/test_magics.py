@@ -179,8 +179,13 @@ def test_names_of_the_session_are_explained(run: Run) -> None:
     """A function made in a cell is explained from its own source."""
     run("def area(r):\n    'circle'\n    return 3.14 * r * r")
     run("%aiex explain area --provider none --into found")
-    assert "function area" in run.out
+    assert "function area in In[1]" in run.out
     assert run("found.kind, found.symbol").result == ("function", "area")
+    run("class Pond:\n    'wet'\n    def depth(self):\n        return 1\npond = Pond()")
+    run("%aiex explain Pond --provider none")
+    assert "class Pond in In[4]" in run.out
+    run("%aiex explain pond.depth --provider none")
+    assert "function depth in In[4]" in run.out
     run("import json as j")
     run("%aiex explain j.dumps --provider none")
     assert "dumps" in run.out
