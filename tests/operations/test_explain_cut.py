@@ -6,18 +6,18 @@ import pytest
 
 from aiex_ipy.messages import Answer, Usage
 from aiex_ipy.operations.base import Grounding
-from aiex_ipy.operations.explain import ExplainOperation, ExplainRequest
+from aiex_ipy.operations.explain import MOST_TOKENS, ExplainOperation, ExplainRequest
 
 
 @pytest.mark.parametrize(
     ("level", "tokens", "remedy"),
     [
-        ("basic", 300, "ask at a higher level"),
+        ("basic", MOST_TOKENS["basic"], "ask at a higher level"),
         ("basic", None, "ask at a higher level"),
-        ("basic", 200, "raise max_tokens of the provider"),
-        ("intermediate", 1200, "ask at a higher level"),
-        ("advanced", 4000, "raise max_tokens of the provider"),
-        ("detailed", 4000, "raise max_tokens of the provider"),
+        ("basic", MOST_TOKENS["basic"] - 1, "raise max_tokens of the provider"),
+        ("intermediate", MOST_TOKENS["intermediate"], "ask at a higher level"),
+        ("advanced", MOST_TOKENS["advanced"], "raise max_tokens of the provider"),
+        ("detailed", MOST_TOKENS["advanced"], "raise max_tokens of the provider"),
     ],
 )
 def test_a_cut_explanation_names_the_limit_that_cut_it(
