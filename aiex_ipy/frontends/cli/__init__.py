@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -9,7 +10,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 a gate failed, 2 usage or bad input,
     3 no provider could answer, 4 some inputs failed, 130 interrupted."""
     words = sys.argv[1:] if arguments is None else arguments
-    text = _ready(words)
+    # A shell asking what may follow (`_AIEX_COMPLETE`) gives no words: click answers it.
+    text = None if "_AIEX_COMPLETE" in os.environ else _ready(words)
     if text is not None and sys.stdout is not None:
         try:
             sys.stdout.write(text)
