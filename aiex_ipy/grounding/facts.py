@@ -28,6 +28,8 @@ class Subject(Struct, frozen=True, kw_only=True):
     `<stdin>`, `In[3]`, `module.function`. `file` is the absolute path on disk or None.
     `language` is `python`, `notebook`, or another's name in lower case (`text` when unknown).
     `first_line` is the line number of the text's first line in its file (for live objects).
+    `whole` says that a text on no disk is a whole file all the same (stdin), so that names it
+    does not define and imports it does not use are its own.
     """
 
     path: str
@@ -36,6 +38,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     file: str | None = None
     sha256: str = ""
     first_line: int = 1
+    whole: bool = False
 
 
 class Issue(Struct, frozen=True, kw_only=True, omit_defaults=False):

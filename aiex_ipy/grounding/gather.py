@@ -130,7 +130,7 @@ class _Source:
             self.cells = read_cell(self.text)
             self.text = self.cells.text
         self.is_python = language == "python" and bool(self.text.strip())
-        whole = subject.file is not None or subject.path.startswith("<stdin")
+        whole = subject.file is not None or subject.whole or subject.path.startswith("<stdin")
         self.fragment = subject.first_line > 1 or not (whole or subject.language == "notebook")
         if self.fragment:
             self.text = python.dedent(self.text)

@@ -145,9 +145,16 @@ class AnalyzeOperation:
     def ground(self, request: AnalyzeRequest, view: View) -> Grounding:
         subjects = list(request.subjects)
         failed: dict[str, AiexError] = {}
-        kinds = ["cell" if s.file is None else "file" for s in subjects]
-        for path in request.paths:
-            found = view.workspace.resolve(path)
+        kinds = ["file" if s.whole or s.file is not None else "cell" for s in subjects]
+        for path in dict.fromkeys(request.paths):
+            try:
+                found = view.workspace.resolve(path)
+            except AiexError as error:
+                if len(request.paths) == 1 and not subjects:
+                    raise
+                failed[path] = error
+                kinds.append("file")
+                continue
             kinds.append("directory" if found.is_directory else "file")
             files: Sequence[Located] = (found,)
             if found.is_directory:
@@ -163,20 +170,12 @@ class AnalyzeOperation:
                         raise
                     failed[file.path] = error
         if not subjects and not failed:
-            named = ", ".join(repr(p) for p in request.paths)
-            raise UsageError(
-                f"There is nothing to analyze in {named or 'an empty request'}.",
-                code="nothing_to_analyze",
-                hint="Name a source file, a notebook, or a directory that holds some.",
-            )
+            raise _nothing_in(request.paths)
         modules = gather(subjects, ruff=view.ruff, analyzers=view.settings.analyze.analyzers)
-        kind = kinds[0] if len(kinds) == 1 else "files"
-        if kind == "file" and subjects and subjects[0].language == "notebook":
-            kind = "notebook"
         return Grounding(
             subjects=tuple(subjects),
             modules=tuple(modules),
-            extra={"failed": failed, "kind": kind, "named": request.paths},
+            extra={"failed": failed, "kind": _kind(kinds, subjects), "named": request.paths},
         )
 
     def without_model(self, request: AnalyzeRequest, grounding: Grounding) -> Analysis:
@@ -257,6 +256,22 @@ class AnalyzeOperation:
 
     def next_round(self, ask: Ask, answer: Answer, problems: Sequence[Problem]) -> Ask | None:
         return None
+
+
+def _kind(kinds: Sequence[str], subjects: Sequence[Subject]) -> str:
+    kind = kinds[0] if len(kinds) == 1 else "files"
+    if kind == "file" and subjects and subjects[0].language == "notebook":
+        return "notebook"
+    return kind
+
+
+def _nothing_in(paths: Sequence[str]) -> UsageError:
+    named = ", ".join(repr(path) for path in paths)
+    return UsageError(
+        f"There is nothing to analyze in {named or 'an empty request'}.",
+        code="nothing_to_analyze",
+        hint="Name a source file, a notebook, or a directory that holds some.",
+    )
 
 
 def _judgement_schema() -> dict[str, Any]:

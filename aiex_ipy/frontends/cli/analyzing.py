@@ -59,12 +59,14 @@ def analyze(
 
 def from_stdin(name: str | None) -> Subject:
     """Return stdin, read to its end, under `name`."""
+    from msgspec import structs
+
     from aiex_ipy.config import load
     from aiex_ipy.operations.inputs import subject_of
     from aiex_ipy.workspace import Workspace
 
     stream = Workspace(load()).read_stream(sys.stdin.buffer, name=name or "<stdin>")
-    return subject_of(stream)
+    return structs.replace(subject_of(stream), whole=True)
 
 
 def _plain(words: list[str]) -> dict[str, Any] | None:

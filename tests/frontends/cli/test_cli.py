@@ -292,6 +292,22 @@ def test_a_completion_script_is_printed(aiex, shell):
     assert "_AIEX_COMPLETE" in run.stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("aiex ai an", "plain,analyze"),
+        ("aiex ai analyze --ty", "plain,--type"),
+        ("aiex ai analyze --type per", "plain,performance"),
+        ("aiex comp", "plain,completion"),
+    ],
+)
+def test_a_shell_that_asks_is_told_what_may_follow(aiex, words, offered):
+    """The last word is completed, as the script that `completion bash` prints asks for it."""
+    at = str(len(words.split()) - 1)
+    run = aiex(_AIEX_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=at)
+    assert run.stdout.split() == [offered], run.stderr
+
+
 @pytest.mark.parametrize("words", ["ai analyze big.py", "help ai analyze", "config show", "--help"])
 def test_a_reader_that_goes_away_is_no_error(aiex, words):
     """`aiex … | head` ends quietly, and not with 1, the exit code of a failed gate."""
@@ -417,3 +433,29 @@ def test_nothing_to_explain_is_said_as_it_is(aiex):
     ):
         (aiex.project / name).write_text(content)
         assert says in aiex("ai", "explain", name).stdout
+
+
+def test_code_from_stdin_is_scored_as_the_file_it_is_called(aiex):
+    """An editor that passes a buffer with `--stdin-filename` gets the issues of the file."""
+    found = []
+    for words, stdin in (
+        (("bad.py",), ""),
+        (("-", "--stdin-filename", "bad.py"), BAD),
+        (("-",), BAD),
+    ):
+        out = aiex("ai", "analyze", *words, "--output", "json", stdin=stdin).stdout
+        result = json.loads(out)
+        assert result["kind"] == "file"
+        found.append((result["quality_score"], [issue["rule"] for issue in result["issues"]]))
+    assert "F401" in found[0][1]
+    assert found[0] == found[1] == found[2]
+
+
+def test_a_missing_file_among_several_loses_no_other(aiex):
+    """The others are analyzed, the missing one is named, the exit code is 4."""
+    run = aiex("ai", "analyze", "bad.py", "nowhere.py", "bad.py", "--output", "json")
+    assert run.returncode == 4
+    files = {file["path"]: file for file in json.loads(run.stdout)["files"]}
+    assert files["bad.py"]["quality_score"] is not None
+    assert "does not exist" in files["nowhere.py"]["error"]
+    assert len(files) == len(json.loads(run.stdout)["files"]) == 2
