@@ -20,7 +20,7 @@ test-fast: $(VENV)/.test
 lint: $(VENV)/.test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m mypy
 
-docs: $(VENV)/.test
+docs: $(VENV)/.test model
 	$(BIN)/python docs/generate.py
 	$(BIN)/python notebooks/build.py
 	$(BIN)/python tests/docs/pages.py
