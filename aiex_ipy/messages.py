@@ -137,6 +137,14 @@ class Answer(Struct, frozen=True, kw_only=True):
     unconfirmed: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def cost(self) -> float | None:
+        """What the answer cost, in USD; None means unknown."""
+        return self.usage.cost_usd
+
     @property
     def complete(self) -> bool:
         """True when the model ended by itself."""
