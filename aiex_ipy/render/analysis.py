@@ -88,7 +88,7 @@ def markdown(result: Analysis) -> str:
     if result.ledger:
         lines += ["", "| lost | component | where and why |", "|---:|---|---|"]
         for line in sorted(result.ledger, key=lambda at: -at.lost)[:MOST_LEDGER]:
-            why = sentence(_why(line, bool(result.files)))
+            why = sentence(_why(line, bool(result.files)), cell=True)
             lines.append(f"| -{line.lost:.2f} | {line.component} | {why} |")
     if result.worst:
         lines += ["", f"**Worst files** ({len(result.files)} in all):", ""]

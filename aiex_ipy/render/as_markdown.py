@@ -35,15 +35,15 @@ def write(blocks: Iterable[Block]) -> str:
     return "\n".join(lines) + "\n" if lines else ""
 
 
-def write_sentence(text: str) -> str:
-    """Return one line of text, with code in backquotes, as Markdown for a list or a table."""
+def write_sentence(text: str, *, cell: bool) -> str:
+    """Return one line of text, with code in backquotes, as Markdown for a line or a `cell`."""
     words: list[Inline] = []
     for at, part in enumerate(_QUOTED.split(text)):
         if at % 3 == 0 and part:
             words.append(Inline("text", part))
         elif at % 3 == 2:
             words.append(Inline("code", part))
-    return _inlines(words, _Place(one_line=True, cell=True), line_start=True)
+    return _inlines(words, _Place(one_line=True, cell=cell), line_start=True)
 
 
 def _blocks(blocks: Iterable[Block], *, tight: bool, quoted: bool) -> list[str]:

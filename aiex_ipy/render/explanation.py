@@ -42,7 +42,7 @@ def markdown(result: Explanation) -> str:
 def title(result: Explanation) -> str:
     """Return what is explained, for whom, and under which focus."""
     what = result.symbol or result.path or result.target
-    where = f" in {result.path}" if result.symbol else ""
+    where = f" in {result.path}" if result.symbol and result.symbol != result.path else ""
     focus = "" if result.focus == "comprehensive" else f", {result.focus}"
     return f"{result.kind} {what}{where} ({result.level}{focus})"
 

@@ -28,14 +28,15 @@ def safe_markdown(text: str) -> str:
     return write(read(text))
 
 
-def sentence(text: str) -> str:
+def sentence(text: str, *, cell: bool = False) -> str:
     """Return one line of ours as Markdown: what stands in backquotes is code, the rest literal.
 
-    As safe as `escape` for any str, also where names of the user's or a model's stand in it.
+    As safe as `escape` for any str, also where names of the user's or a model's stand in it. In a
+    table's `cell` a bar in code needs a backslash, which would show anywhere else.
     """
     from aiex_ipy.render.as_markdown import write_sentence
 
-    return write_sentence(" ".join(plain(text).split()))
+    return write_sentence(" ".join(plain(text).split()), cell=cell)
 
 
 def to_html(markdown: str) -> str:

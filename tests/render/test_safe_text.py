@@ -22,7 +22,7 @@ STEERING = re.compile(
 @pytest.mark.parametrize("payload", ALL, ids=range(len(ALL)))
 def test_no_control_reaches_a_terminal(payload: str) -> None:
     """Escapes, controls, bidi overrides and zero-width characters are gone from every form."""
-    for form in (plain, escape, safe_markdown):
+    for form in (plain, escape, safe_markdown, sentence):
         assert not STEERING.search(form(payload)), form
 
 
@@ -103,6 +103,31 @@ def test_escaped_text_is_one_paragraph_of_text(parts: list[str]) -> None:
         table = render(f"| a |\n|---|\n| {escape(text)} |\n")
         usual = render("| a |\n|---|\n| x |\n")
         assert re.findall("<[^>]*>", table) == re.findall("<[^>]*>", usual), name
+
+
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(ALL) | st.sampled_from(["`", "``", "|"]) | st.text(), max_size=5))
+def test_a_sentence_holds_text_and_code_only(parts: list[str]) -> None:
+    """An analyzer's message, whatever it quotes, opens nothing but code, in every parser and also
+    in a table."""
+    text = "".join(parts)
+    for name, render in parsers().items():
+        html = render(f"- {sentence(text)}")
+        assert set(re.findall("</?([a-z0-9]+)", html)) <= {"ul", "li", "code"}, name
+        table = render(f"| a |\n|---|\n| {sentence(text, cell=True)} |\n")
+        usual = render("| a |\n|---|\n| x |\n")
+        assert re.sub("</?code>", "", "".join(re.findall("<[^>]*>", table))) == "".join(
+            re.findall("<[^>]*>", usual)
+        ), name
+
+
+def test_a_bar_in_quoted_code_shows_as_it_is() -> None:
+    """`int | None` has no backslash before its bar, in a list nor in a table."""
+    for name, render in parsers().items():
+        assert "<code>int | None</code>" in render(f"- {sentence('`int | None`')}"), name
+    cell = f"| a |\n|---|\n| {sentence('`int | None`', cell=True)} |\n"
+    assert "<code>int | None</code>" in parsers()["gfm-like"](cell)
 
 
 def test_escaped_text_reads_as_written() -> None:
