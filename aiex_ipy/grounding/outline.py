@@ -58,7 +58,8 @@ _Groups = list[tuple[str, list[str]]]
 
 
 def _symbol_whole(e: SymbolExplanation, depth: int) -> _Groups:
-    what = [f"`{e.signature}` is {_a(e.kind)} in {e.path}, lines {e.line}-{e.end_line}."]
+    where = "" if e.path == e.name else f" in {e.path}"  # a live object's source stands alone
+    what = [f"`{e.signature}` is {_a(e.kind)}{where}, lines {e.line}-{e.end_line}."]
     what += [e.purpose] if e.purpose else ["It has no docstring."]
     if depth:
         what += [f"Decorated with `@{decorator}`." for decorator in e.decorators]

@@ -266,7 +266,7 @@ def _without_lines(message: str) -> str:
     """Drop `on line 3` from Python's messages: the line is in the record and would drift."""
     import re
 
-    return re.sub(r" (?:on|at|from) line \d+", "", message)
+    return re.sub(r" \(detected at line \d+\)| (?:on|at|from) line \d+", "", message)
 
 
 def _silence_parser() -> None:

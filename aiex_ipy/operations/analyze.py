@@ -385,7 +385,7 @@ def _summary(
     """One sentence of facts: what it is, how it stands, what weighs most."""
     code = [m for m in modules if m.language in CODE]
     if len(modules) == 1 and code and not code[0].parsed:
-        return "The file cannot be parsed as Python, so nothing else could be measured."
+        return "The code cannot be parsed as Python, so nothing else could be measured."
     if score.value is None:
         return "There is no code to score."
     functions = sum(u.kind == "function" for m in code for u in m.units)

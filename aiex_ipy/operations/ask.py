@@ -111,11 +111,9 @@ def code_sections(grounding: Grounding, *, issues: bool = False) -> tuple[Sectio
     facts = {module.path: module for module in grounding.modules}
     for position, subject in enumerate(grounding.subjects):
         module = facts.get(subject.path)
-        if module is not None and module.units:
+        if module is not None and (units := outline(module)):
             sections.append(
-                Section(
-                    title=f"Outline of {subject.path}", text=outline(module), rank=10 + position
-                )
+                Section(title=f"Outline of {subject.path}", text=units, rank=10 + position)
             )
         if module is not None and issues and module.issues:
             sections.append(

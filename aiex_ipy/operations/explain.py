@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 from typing import ClassVar, Literal
@@ -86,6 +87,12 @@ class ExplainOperation:
     def ground(self, request: ExplainRequest, view: View) -> Grounding:
         subject, symbol = _target(request, view)
         if subject is None:
+            if not request.target.strip():
+                raise UsageError(
+                    "There is nothing to explain.",
+                    code="empty_query",
+                    hint="Name a file, a module, a function, a class, or a topic.",
+                )
             checked_query(request.target)
             return Grounding(extra={"kind": "topic"})
         if subject.language not in CODE or not subject.text.strip():
@@ -96,6 +103,7 @@ class ExplainOperation:
                 subjects=(subject,), extra={"kind": "text", "problem": _problem(parsed.error)}
             )
         level = _level(request)
+        symbol = symbol or _only_definition(parsed)
         if symbol:
             scope = find(Names(parsed), symbol)
             lines = parsed.lines[scope.start - 1 : scope.end_line]
@@ -239,6 +247,16 @@ def _parsed(subject: Subject) -> ParsedModule:
     if subject.file is None:
         return parse(subject, read_cell(dedent(subject.text)).text)
     return parse(subject)
+
+
+def _only_definition(parsed: ParsedModule) -> str:
+    """The function or class that is all there is of a cell or a piece of source, else ""."""
+    body = parsed.tree.body if parsed.subject.file is None and parsed.tree is not None else []
+    if len(body) == 1 and isinstance(
+        body[0], ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    ):
+        return body[0].name
+    return ""
 
 
 def _target(request: ExplainRequest, view: View) -> tuple[Subject | None, str]:

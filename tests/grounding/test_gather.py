@@ -47,6 +47,8 @@ def test_a_syntax_error_is_exactly_one_issue() -> None:
     assert (issue.category, issue.severity, issue.line) == ("syntax", "critical", 2)
     assert not found.parsed
     assert found.units == ()
+    (issue,) = facts('x = """\n').issues
+    assert issue.message == "Unterminated triple-quoted string literal"
 
 
 @pytest.mark.parametrize(
