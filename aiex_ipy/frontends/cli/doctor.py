@@ -206,7 +206,8 @@ def _providers(settings: Settings) -> Iterator[Check]:
         engine.close()
     for row in rows:
         if row.ok:
-            detail = f"{row.latency_ms:.0f} ms, {row.models} models"
+            models = f"{row.models} model{'' if row.models == 1 else 's'}"
+            detail = f"{row.latency_ms:.0f} ms, {models}"
             yield Check(name=row.name, state="ok", detail=detail)
         else:
             state: State = "fail" if row.name == settings.llm.default_provider else "warn"

@@ -58,7 +58,8 @@ def _print(rows: Sequence[Row], output: str, line: Callable[[Row], str]) -> None
 
 def _health_line(row: Health) -> str:
     if row.ok:
-        return f"{row.name:18} ok    {row.latency_ms:.0f} ms, {row.models} models"
+        models = f"{row.models} model{'' if row.models == 1 else 's'}"
+        return f"{row.name:18} ok    {row.latency_ms:.0f} ms, {models}"
     return f"{row.name:18} fail  {plain(f'{row.error} {row.hint}')}".rstrip()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from aiex_ipy.engine.verbs import VERBS, Verb, verb
+from aiex_ipy.engine.verbs import VERBS, Verb
 from aiex_ipy.errors import UnknownNameError, UsageError, near_miss
 from aiex_ipy.frontends.ipython import words
 
@@ -25,14 +25,24 @@ ARGUMENT = {"question": "[QUESTION]", "paths": "[PATH …]", "target": "[PATH|NA
 
 def show_help(session: Session, arguments: list[str]) -> None:
     """`help [VERB]`: the verbs, or one with its options."""
-    if arguments:
-        print(usage(verb(arguments[0])))
+    name = arguments[0] if arguments else ""
+    if name in COMMANDS:
+        print(f"%aiex {name}\n    {_summary(name)}")
+        return
+    if name:
+        if name not in VERBS:
+            raise UnknownNameError(
+                f"%aiex has no verb {name!r}.", hint=near_miss(name, [*VERBS, *COMMANDS])
+            )
+        print(usage(VERBS[name]))
         return
     lines = [f"    {each.name:10}{each.summary}" for each in VERBS.values()]
-    lines += [
-        f"    {name:10}{(do.__doc__ or '').partition(': ')[2]}" for name, do in COMMANDS.items()
-    ]
+    lines += [f"    {name:10}{_summary(name)}" for name in COMMANDS]
     print(INTRODUCTION, *lines, "", VALUES, sep="\n", end="")
+
+
+def _summary(name: str) -> str:
+    return (COMMANDS[name].__doc__ or "").partition(": ")[2]
 
 
 def usage(of: Verb) -> str:

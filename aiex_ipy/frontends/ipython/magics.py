@@ -34,6 +34,12 @@ def run(session: Session, line: str, cell: str | None) -> Any:
     if cell is None and (not spoken or spoken[0] in COMMANDS):
         COMMANDS[spoken[0] if spoken else "help"](session, spoken[1:])
         return None
+    if spoken and spoken[0] in COMMANDS:
+        raise UsageError(
+            f"{spoken[0]!r} takes no cell.",
+            code="no_cell",
+            hint=f"Write %aiex {spoken[0]} on a line of its own.",
+        )
     found = words.read(line, default=None if cell is None else "ask", others=COMMANDS)
     into = _variable(found.values.get("into"))
     call = Call(session, found, (cell or "").rstrip())

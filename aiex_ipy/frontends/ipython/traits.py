@@ -75,7 +75,11 @@ def values(session: Session) -> dict[str, Any]:
 def value(session: Session, name: str) -> Any:
     """Return the present value of one trait. Raises AttributeError."""
     if name not in keys():
-        raise AttributeError(f"Aiex has no setting {name!r}. {near_miss(name, list(keys()))}")
+        line = f"%config Aiex has no setting {name!r}. {near_miss(name, list(keys()))}"
+        unknown = AttributeError(line)
+        # IPython shows this instead of a traceback through our frames.
+        unknown._render_traceback_ = lambda: [f"AttributeError: {line}"]  # type: ignore[attr-defined]
+        raise unknown
     return values(session)[name]
 
 

@@ -211,6 +211,35 @@ def test_facts_come_before_the_model(run: Run, server: LoopbackServer) -> None:
     assert "no model was asked" not in run.out
 
 
+def test_a_cell_of_one_function_is_explained_as_that_function(run: Run) -> None:
+    """What goes in and comes out is said of the function, not that a module offers it."""
+    run("%%aiex explain --provider none --into found\ndef area(r):\n    return 3 * r")
+    assert "function area in In[1] (intermediate)" in run.out
+    assert "Returns" in run.out and "`r`" in run.out
+    run("%%aiex explain --provider none\nx = 1\ndef area(r):\n    return 3 * r")
+    assert "module In[2]" in run.out
+
+
+def test_an_answer_is_its_text(run: Run) -> None:
+    """`print(answer)` and `{answer}` in a question give the words, not the record."""
+    run("answer = ai('hello')")
+    run("print(answer)")
+    assert run.out == "Hello from the loopback server.\n"
+    run("%aiex ask Is this true: {answer}")
+    assert run.question == "Is this true: Hello from the loopback server."
+    assert run("answer.cost is answer.usage.cost_usd").result is True
+
+
+def test_each_word_of_help_has_help(run: Run) -> None:
+    """`%aiex help WORD` knows every word that `%aiex help` lists."""
+    run("%aiex help")
+    words = [line.split()[0] for line in run.out.splitlines() if line.startswith("    ")]
+    assert {"ask", "status", "config"} <= set(words)
+    for word in words:
+        assert run(f"%aiex help {word}").success
+        assert run.out.startswith(f"%aiex {word}")
+
+
 def test_objects_are_context(run: Run) -> None:
     """`context` takes functions, frames, paths and texts alike."""
     run("def f():\n    return 42\nai('what is it?', context=[f, {'k': 'v'}, 'a text'])")
@@ -221,6 +250,13 @@ def test_objects_are_context(run: Run) -> None:
 @pytest.mark.parametrize(
     ("cell", "line"),
     [
+        ("%%aiex status\nx", "UsageError: 'status' takes no cell. Write %aiex status on a line"),
+        ("%aiex help statu", "UnknownNameError: %aiex has no verb 'statu'. Did you mean 'status'?"),
+        ("%aiex explain", "UsageError: There is nothing to explain. Name a file, a module"),
+        (
+            "%config Aiex.llm_timeout",
+            "AttributeError: %config Aiex has no setting 'llm_timeout'. Did you mean 'llm_time",
+        ),
         (
             "%aiex analyse f.py",
             "UnknownNameError: %aiex has no verb 'analyse'. Did you mean 'analyze'?",
