@@ -84,19 +84,18 @@ class NotebookScreen:
             self._status = "Asking a model …"
             self.changed = True
 
-    def show(self) -> None:
+    def show(self) -> int:
         """Publish what there is so far."""
         said = "".join(self._words)
         status = f"*{escape(self._status)}*" if self._status else ""
         markdown = (self._facts.get("text/markdown", ""), status, self._safe.markdown(said))
         text = (self._facts.get("text/plain", ""), plain(self._status), plain(said))
-        self._publish(
-            {
-                "text/markdown": "\n\n".join(part for part in markdown if part),
-                "text/plain": "\n\n".join(part for part in text if part),
-            },
-            last=False,
-        )
+        data = {
+            "text/markdown": "\n\n".join(part for part in markdown if part),
+            "text/plain": "\n\n".join(part for part in text if part),
+        }
+        self._publish(data, last=False)
+        return sum(len(part) for part in data.values())
 
     def finish(self, result: Any) -> None:
         """Publish the result in the place of all before."""

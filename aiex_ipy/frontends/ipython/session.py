@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MAX_ERRORS = 20
 """Error texts kept, newest; an exception itself is not kept, since it holds its frames' values."""
+MOST_THREADS = 32
+"""Threads whose last shown results are remembered."""
 LAST_RESULT = "_aiex"
 
 
@@ -79,7 +81,10 @@ class Session:
         """Note that `result` has been shown by the cell that runs in this thread."""
         cell, thread = self._cell(), threading.get_ident()
         marked, results = self._shown.get(thread, (None, []))
-        self._shown = {thread: (cell, [*(results if marked == cell else []), result])}
+        kept = {each: shown for each, shown in self._shown.items() if each != thread}
+        if len(kept) >= MOST_THREADS:
+            kept.clear()
+        self._shown = {**kept, thread: (cell, [*(results if marked == cell else []), result])}
 
     def shown_in_this_cell(self, result: object) -> bool:
         """True when the cell that runs in this thread has shown `result` already."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from aiex_ipy.errors import AiexError
@@ -21,7 +22,16 @@ piece is one display message. Within the 5 ms that may be added to a first token
 REDRAW_SHARE = 0.2
 """The share of time that redrawing may take: a long answer is redrawn less often."""
 LONGEST_GAP_S = 0.5
-"""And how often it is redrawn at least."""
+"""The longest pause for that reason."""
+CHARACTERS_PER_S = 250_000
+"""Redraws send no more: jupyter_server drops outputs above 1 MB a second and notebook.
+Source: `iopub_data_rate_limit` of jupyter_server 2.21."""
+
+
+_ENDS: dict[type[BaseException], str] = {
+    KeyboardInterrupt: "interrupted",
+    CancelledError: "stopped",
+}
 
 
 class Screen(Protocol):
@@ -41,8 +51,8 @@ class Screen(Protocol):
     def facts(self, result: Any) -> None:
         """The result so far."""
 
-    def show(self) -> None:
-        """Show what is new."""
+    def show(self) -> int:
+        """Show what is new; return the size in characters of what was sent for that."""
 
     def finish(self, result: Any) -> None:
         """Show the result."""
@@ -71,29 +81,31 @@ def show_and_run(session: Session, request: Request[Res], output: str | None = N
     before it. An interrupt, or the control's button, ends the request at the server and raises
     KeyboardInterrupt.
     """
-    from concurrent.futures import CancelledError
+    try:
+        return _show_and_run(session, request, output)
+    except KeyboardInterrupt as interrupt:
+        raise quiet(interrupt) from None
 
+
+def _show_and_run(session: Session, request: Request[Res], output: str | None) -> Res:
     engine = session.engine
     job = engine.submit(request)
-    screen = _screen(session, output)
-    progress = _progress(session, job)
+    screen: Screen | None = None
+    progress: Progress | None = None
     status = "failed"
     try:
+        screen = _screen(session, output)
+        progress = _progress(session, job)
         _pump(job, screen, progress, 1 / engine.settings.display.updates_per_second)
         result = job.result()
         status = "done"
-    except KeyboardInterrupt as interrupt:
+    except (KeyboardInterrupt, CancelledError, AiexError) as error:
         job.cancel_and_wait()
-        status = "interrupted"
-        screen.stop(status)
-        raise quiet(interrupt) from None
-    except CancelledError:
-        job.cancel_and_wait()
-        status = "stopped"
-        screen.stop(status)
-        raise quiet(KeyboardInterrupt()) from None
-    except AiexError as error:
-        screen.stop("cut short")
+        status = _ENDS.get(type(error), "failed")
+        if screen is not None:
+            screen.stop("cut short" if isinstance(error, AiexError) else status)
+        if isinstance(error, CancelledError):
+            error = KeyboardInterrupt()
         raise error.with_traceback(None) from None
     finally:
         if progress is not None:
@@ -140,10 +152,11 @@ def _pump(job: Job[Any], screen: Screen, progress: Progress | None, period_s: fl
             status, words = _take(update, screen, status, words)
         now = time.monotonic()
         if not ended and screen.changed and now >= redraw_at:
-            screen.show()
+            size = screen.show()
             before, took = took, time.monotonic() - now
             slow = min(before, took)  # one slow redraw may be an import or a busy machine
-            redraw_at = now + max(period_s, min(slow / REDRAW_SHARE, LONGEST_GAP_S))
+            busy = min(slow / REDRAW_SHARE, LONGEST_GAP_S)
+            redraw_at = now + max(period_s, busy, size / CHARACTERS_PER_S)
         if not ended and progress is not None and (progress.due_at or now + 1) <= now:
             progress.look_after(f"{status}, {words} pieces" if words else status)
 

@@ -57,13 +57,15 @@ class TerminalScreen:
             self._facts_shown = True
             self.note("Asking a model …")
 
-    def show(self) -> None:
+    def show(self) -> int:
         """Write what is new."""
-        if self._pending:
-            sys.stdout.write("".join(self._pending))
+        new = "".join(self._pending)
+        if new:
+            sys.stdout.write(new)
             sys.stdout.flush()
         self._pending.clear()
         self.changed = False
+        return len(new)
 
     def finish(self, result: Any) -> None:
         """Write what is left of the result."""

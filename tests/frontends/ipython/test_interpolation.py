@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiex_ipy.frontends.ipython.interpolation import MAX_VALUE_CHARACTERS, interpolate
@@ -168,12 +168,14 @@ def test_many_unknown_names_are_one_line() -> None:
 braces = st.text(alphabet="{}xd.['k]0 \\`\"f\n~", max_size=60)
 
 
+@settings(deadline=None)
 @given(braces)
 def test_without_names_nothing_changes(text: str) -> None:
     """Whatever the text, with no variables it is sent as it stands."""
     assert interpolate(text, {}).text == text
 
 
+@settings(deadline=None)
 @given(braces)
 def test_what_is_replaced_is_only_groups(text: str) -> None:
     """Outside the groups no character is lost, added or moved: putting each value back gives the
@@ -187,6 +189,7 @@ def test_what_is_replaced_is_only_groups(text: str) -> None:
     assert re.fullmatch(escapes, text) or re.fullmatch(pattern, text, re.DOTALL)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200), st.text(max_size=30))
 def test_any_text_with_any_value_is_taken(text: str, value: str) -> None:
     """No text makes it fail, and a value arrives whole."""
@@ -194,6 +197,7 @@ def test_any_text_with_any_value_is_taken(text: str, value: str) -> None:
     assert value in found.text or "{v}" in found.text
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"(```|~~~)[a-z]*\n([^`~]*\n)?(```|~~~)\n", fullmatch=True))
 def test_code_in_a_fence_is_the_users_own(text: str) -> None:
     """In a closed fence only a line that is nothing but a group can change."""

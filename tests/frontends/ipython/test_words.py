@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiex_ipy.errors import UnknownNameError, UsageError
@@ -77,6 +77,7 @@ def test_an_option_without_value_or_given_twice_is_told(line: str) -> None:
         read(line)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_every_line_is_read_or_refused(text: str) -> None:
     """Whatever stands after the verb, it is a question or one of our errors."""
@@ -91,6 +92,7 @@ def test_every_line_is_read_or_refused(text: str) -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab '\"-=\n", max_size=40))
 def test_no_character_of_a_line_is_lost(text: str) -> None:
     """Between the words there is nothing but blanks."""
