@@ -326,7 +326,7 @@ def _loaded(
         settings=settings,
         values=values,
         origins=origins,
-        warnings=tuple(_exposed(provider_places, read)),
+        warnings=(*_exposed(provider_places, read), *_kept(providers, provider_places, environ)),
         paths=found,
     )
 
@@ -370,6 +370,24 @@ def _exposed(places: Mapping[str, Place], read: list[Place]) -> Iterator[str]:
                     f"{place.source!r} holds a key and can be read by others "
                     f"(mode {mode & 0o777:o}): run `chmod 600` on it."
                 )
+
+
+def _kept(
+    providers: Mapping[str, ProviderSettings],
+    places: Mapping[str, Place],
+    environ: Mapping[str, str],
+) -> Iterator[str]:
+    """Yield a line for each provider whose address a project gave and whose key was kept back."""
+    for name, provider in providers.items():
+        place = places.get(f"{keys.PROVIDERS}.{name}.base_url")
+        variable = provider.api_key_env
+        if place is None or place.trusted or provider.api_key is not None:
+            continue
+        if variable and environ.get(variable):
+            yield (
+                f"{place.source!r} sends provider {name!r} to {provider.base_url!r}, so the key in "
+                f"{variable} is not used: set the address in your own file if it is right."
+            )
 
 
 __all__ = ["Loaded", "Origin", "assemble", "canonical_key", "in_file", "load", "load_with_origins"]

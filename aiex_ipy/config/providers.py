@@ -111,7 +111,17 @@ def _completed(
         _find_url(name, kind_name, kind, whole, environ)
         _find_key(name, kind_name, kind, whole, environ)
         _refuse_stranger(name, whole)
+        if keeps_key(whole):
+            del whole["api_key"]
     return whole
+
+
+def keeps_key(table: Mapping[str, Entry]) -> bool:
+    """True when the address comes from a project's file and the key does not: the user's key is
+    not sent to a server of a project's choice, even on this machine."""
+    if "base_url" not in table or "api_key" not in table:
+        return False
+    return not table["base_url"][1].trusted and table["api_key"][1].trusted
 
 
 def _kind(name: str, table: Mapping[str, Entry]) -> str:

@@ -11,7 +11,7 @@ from aiex_ipy.grounding.gather import gather
 from aiex_ipy.messages import Answer
 from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
 from aiex_ipy.operations.claims import unknown_names
-from aiex_ipy.operations.inputs import CODE, checked_query, context_subjects
+from aiex_ipy.operations.inputs import CODE, checked_query, context_subjects, missing_paths
 from aiex_ipy.operations.view import View
 from aiex_ipy.prompts.facts import issue_lines, outline
 from aiex_ipy.prompts.fit import Prompt, Section
@@ -40,7 +40,11 @@ class AskOperation:
         checked_query(request.query)
         subjects = context_subjects(request.context, view)
         code = [s for s in subjects if s.language in CODE]
-        return Grounding(subjects=subjects, modules=tuple(gather(code, ruff=view.ruff)))
+        return Grounding(
+            subjects=subjects,
+            modules=tuple(gather(code, ruff=view.ruff)),
+            extra={"notices": missing_paths(request.context, view)},
+        )
 
     def without_model(self, request: AskRequest, grounding: Grounding) -> None:
         return None
@@ -83,7 +87,7 @@ def finished(
             provider=answer.provider,
             model=answer.model,
         )
-    notices: list[str] = []
+    notices: list[str] = list(grounding.extra.get("notices", ()))
     if answer.finish == "length":
         limit = answer.usage.output_tokens or "its limit of"
         notices.append(

@@ -12,7 +12,13 @@ from aiex_ipy.grounding.gather import gather
 from aiex_ipy.messages import Answer, Message
 from aiex_ipy.operations.ask import code_sections, finished
 from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
-from aiex_ipy.operations.inputs import CODE, checked_query, context_subjects, subject_of
+from aiex_ipy.operations.inputs import (
+    CODE,
+    checked_query,
+    context_subjects,
+    missing_paths,
+    subject_of,
+)
 from aiex_ipy.operations.view import View
 from aiex_ipy.prompts.fit import Prompt, Section
 from aiex_ipy.prompts.templates import template
@@ -48,11 +54,11 @@ class ChatOperation:
     def ground(self, request: ChatRequest, view: View) -> Grounding:
         checked_query(request.query)
         subjects = context_subjects(request.context, view)
+        extra: dict[str, object] = {"notices": missing_paths(request.context, view)}
         if request.type == "general":
-            return Grounding(subjects=subjects)
+            return Grounding(subjects=subjects, extra=extra)
         code = [s for s in subjects if s.language in CODE]
         modules = tuple(gather(code, ruff=view.ruff))
-        extra: dict[str, object] = {}
         if request.type == "debug":
             texts = [request.query, *(s.text for s in subjects if s.language == "text")]
             extra["frames"] = _frames("\n".join(texts), view)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from aiex_ipy.errors import UsageError
 from aiex_ipy.grounding.facts import Subject
 from aiex_ipy.operations.view import View
@@ -37,6 +39,20 @@ def checked_query(query: str) -> str:
             hint="Put the text into a file and name it with context.",
         )
     return query.strip()
+
+
+_LIKE_A_PATH = re.compile(r"[\w.~/\\-]+(?:/[\w.-]+|\.(?:py|ipynb|md|txt|toml|json|ya?ml|exs?))\Z")
+
+
+def missing_paths(context: tuple[str | Subject, ...], view: View) -> tuple[str, ...]:
+    """Return a notice for each context item that looks like a path and names nothing."""
+    return tuple(
+        f"{item!r} is no file here, so it was taken as text."
+        for item in context
+        if isinstance(item, str)
+        and _LIKE_A_PATH.match(item)
+        and view.workspace.locate(item) is None
+    )
 
 
 def context_subjects(context: tuple[str | Subject, ...], view: View) -> tuple[Subject, ...]:

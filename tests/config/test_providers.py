@@ -284,6 +284,27 @@ def test_a_cloned_project_cannot_choose_a_variable(
     )
 
 
+def test_a_cloned_project_is_not_given_the_users_key(place: Place) -> None:
+    """A project may name a server on this machine, but only the project's own key is sent there;
+    that the user's is kept back is said."""
+    address = "[llm.providers.openai]\nbase_url = 'http://127.0.0.1:8000/v1'\n"
+    place.aiex.write_text(address)
+    loaded = place.load({"OPENAI_API_KEY": KEY})
+    assert loaded.settings.llm.providers["openai"].api_key is None
+    assert any("OPENAI_API_KEY is not used" in line for line in loaded.warnings)
+    place.aiex.write_text(f"{address}api_key = 'of-the-project'\n")
+    own = place.load().settings.llm.providers["openai"].api_key
+    assert own is not None
+    assert own.reveal() == "of-the-project"
+    place.aiex.unlink()
+    place.user.write_text(address)
+    loaded = place.load({"OPENAI_API_KEY": KEY})
+    used = loaded.settings.llm.providers["openai"].api_key
+    assert used is not None
+    assert used.reveal() == KEY
+    assert not any("is not used" in line for line in loaded.warnings)
+
+
 def test_a_user_says_where_things_are_sent(place: Place) -> None:
     """Any address is fine in the user's or the team's file, and one on this machine anywhere."""
     url = "https://gateway.example/v1"

@@ -309,6 +309,13 @@ def test_context_is_a_path_if_it_exists_else_text(engine_of, bad_file):
     assert answer.unconfirmed == ("sqlalchemy.text",)
 
 
+def test_a_context_that_looks_like_a_path_and_is_none_is_told(engine_of):
+    """A mistyped path goes in as text, and the answer says so; plain words raise no notice."""
+    engine, _ = engine_of("hi")
+    answer = engine.run_sync(AskRequest(query="q", context=("src/nope.py", "some words")))
+    assert answer.notices == ("'src/nope.py' is no file here, so it was taken as text.",)
+
+
 def test_secrets_do_not_leave(engine_of, monkeypatch):
     """The value of a variable that looks secret is masked in what the provider is asked."""
     monkeypatch.setenv("MY_SERVICE_TOKEN", "tok-4711-very-secret")

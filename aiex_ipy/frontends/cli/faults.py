@@ -37,10 +37,10 @@ def told(error: Exception) -> int:
         say(f"aiex: {error}")
         return error.exit_code
     if isinstance(error, BrokenPipeError):
-        _quiet_stdout()
+        quiet_stdout()
         return 0
     if isinstance(error, OSError) and error.errno in _OUTPUT_FAILS:
-        _quiet_stdout()
+        quiet_stdout()
         say(
             f"aiex: The output could not be written: {error.strerror}. Make room, or send it to "
             "another place."
@@ -71,7 +71,7 @@ def say(line: str) -> None:
     sys.stderr.write(written(line + "\n", sys.stderr))
 
 
-def _quiet_stdout() -> None:
+def quiet_stdout() -> None:
     """The reader is gone: nothing more can be said, nor must be at exit.
 
     Source: Python documentation, library `signal`, "Note on SIGPIPE".

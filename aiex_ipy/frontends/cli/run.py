@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from aiex_ipy.config import load
 from aiex_ipy.engine.engine import Engine
+from aiex_ipy.frontends.cli.faults import quiet_stdout, say
 from aiex_ipy.frontends.cli.output import emit, symbols_in, target_of, written
 from aiex_ipy.operations.analyze import Analysis
 from aiex_ipy.operations.base import Facts, Note, Request, Speaking, Text, Update
@@ -36,7 +37,8 @@ def show(engine: Engine, request: Request[Res], output: str) -> Res:
     format, file = target_of(output)
     if engine.is_offline(request):
         result = engine.run_sync(request)
-        emit(result, output)
+        with reader_may_leave():
+            emit(result, output)
         return result
     if format != "text" or file is not None:
         for item in engine.updates(request):
@@ -44,9 +46,20 @@ def show(engine: Engine, request: Request[Res], output: str) -> Res:
                 progress(item)
             elif not isinstance(item, Text | Facts):
                 result = item
-        emit(result, output)
+        with reader_may_leave():
+            emit(result, output)
         return result
     return stream_text(engine.updates(request))
+
+
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Whoever reads stdout may close it early; the result stands, and so does the user's gate."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        quiet_stdout()
 
 
 def stream_text(items: Iterable[Update | Res]) -> Res:
@@ -104,8 +117,13 @@ def gate(result: Analysis, fail_under: float | None) -> int:
 
 
 def failed_inputs(result: Analysis) -> int:
-    """Return 4 when some of several inputs could not be read, else 0."""
-    return 4 if any(file.error for file in result.files) else 0
+    """Return 4 when some of several inputs could not be read, 2 when none could, else 0."""
+    failed = [file for file in result.files if file.error]
+    for file in failed:
+        say(f"aiex: {file.path}: {file.error}")
+    if not failed:
+        return 0
+    return 2 if len(failed) == len(result.files) else 4
 
 
 def _out(text: str) -> None:

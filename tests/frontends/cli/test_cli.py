@@ -134,6 +134,23 @@ def test_some_of_several_inputs_failing_is_exit_4(aiex):
     assert "latin.py" in errors["latin.py"]
 
 
+def test_no_input_that_could_be_read_is_exit_2(aiex):
+    """When every one of several inputs fails, each is named and nothing counts as done."""
+    (aiex.project / "latin.py").write_bytes(b"# caf\xe9\nx = 1\n")
+    run = aiex("ai", "analyze", "latin.py", "missing.py")
+    assert run.returncode == 2
+    assert "latin.py" in run.stderr
+    assert "missing.py" in run.stderr
+
+
+def test_a_gate_counts_though_its_reader_has_left(aiex):
+    """A closed pipe does not turn a missed gate into success."""
+    command = f"{AIEX} ai analyze bad.py --fail-under 9.9 | true; exit ${{PIPESTATUS[0]}}"
+    env = {**os.environ, "AIEX_DEFAULT_PROVIDER": "none"}
+    run = subprocess.run(["bash", "-c", command], cwd=aiex.project, env=env, capture_output=True)
+    assert run.returncode == 1
+
+
 def test_a_gate_fails_below_its_score_only(aiex):
     """`--fail-under` exits 1 below the score and 0 at it; findings alone never change it."""
     score = json.loads(aiex("ai", "analyze", "bad.py", "--output", "json").stdout)["quality_score"]
