@@ -73,13 +73,16 @@ def recommend(issues: Sequence[Issue], score: Score, kind: str) -> tuple[Recomme
     for line in score.ledger:
         lost[line.rule] = lost.get(line.rule, 0.0) + line.lost
     found: list[tuple[tuple[float, int, int], Recommendation]] = []
-    groups: dict[str, list[Issue]] = {}
+    groups: dict[tuple[str, str, str], list[Issue]] = {}
     for issue in issues:
         if issue.category != "complexity":
-            groups.setdefault(issue.rule, []).append(issue)
-    for rule, group in groups.items():
+            # What keeps a file from being read is each file's own.
+            own = (issue.path, issue.message) if issue.category == "syntax" else ("", "")
+            groups.setdefault((issue.rule, *own), []).append(issue)
+    several = len({issue.path for issue in issues}) > 1
+    for (rule, *_), group in groups.items():
         worst = min(SEVERITIES.index(issue.severity) for issue in group)
-        found.append(((-lost.get(rule, 0.0), worst, -len(group)), _of_rule(rule, group)))
+        found.append(((-lost.get(rule, 0.0), worst, -len(group)), _of_rule(rule, group, several)))
     if kind in ("all", "quality"):
         heavy = [line for line in score.ledger if line.component == "complexity" and line.unit]
         found += [
@@ -90,10 +93,9 @@ def recommend(issues: Sequence[Issue], score: Score, kind: str) -> tuple[Recomme
     return tuple(advice for _, advice in found[:MOST])
 
 
-def _of_rule(rule: str, group: Sequence[Issue]) -> Recommendation:
+def _of_rule(rule: str, group: Sequence[Issue], several: bool) -> Recommendation:
     first = group[0]
     advice = _ADVICE.get(rule) or first.fix or first.message
-    several = len({issue.path for issue in group}) > 1
     places = ", ".join(_place(issue, several) for issue in group[:MOST_PLACES])
     more = len(group) - MOST_PLACES
     return Recommendation(

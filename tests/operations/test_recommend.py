@@ -45,3 +45,14 @@ def test_the_list_stays_short():
     bad += "import hashlib, pickle, random\nhashlib.md5(b'')\npickle.loads(b'')\nrandom.random()\n"
     bad += "password = 'hunter2hunter2'\nassert password\nexec('1')\nx = 1\nx is 1\n"
     assert 3 < len(recommended(bad)) <= MOST
+
+
+def test_of_several_files_each_place_names_its_file():
+    """Also where only one of them breaks a rule; and no file's syntax error is told of another."""
+    shop = Subject(path="shop.py", text=SHOP)
+    modules = gather([shop, Subject(path="a.py", text="x = (\n"), Subject(path="b.py", text='"""')])
+    issues = [issue for module in modules for issue in module.issues]
+    told = {a.detail for a in recommend(issues, score_module(modules[0]), "all")}
+    assert "Pass the command as a list and leave `shell=True` out: shop.py line 7." in told
+    assert "'(' was never closed: a.py line 1." in told
+    assert "Unterminated triple-quoted string literal: b.py line 1." in told
