@@ -20,6 +20,8 @@ from aiex_ipy.workspace.decoding import decode
 _SYSTEM_ROOTS = ("/proc", "/sys", "/dev")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 MB = 1_000_000
+NEAR_MISS_RATIO = 0.6
+"""How alike two names are without their suffixes. Source: difflib's documented default."""
 
 
 class Located(Struct, frozen=True, kw_only=True):
@@ -268,7 +270,7 @@ class Workspace:
             elif "sandbox." in why:
                 hint = "Change the setting if it should be read."
             elif "secrets" in why:
-                hint = "Use --allow-secret-file if it may be read and sent to a provider."
+                hint = "Use --allow-secret-file on the command line if it may be read and sent."
             raise WorkspaceError(
                 f"{found.path!r} {why}.", code="denied", hint=hint, path=found.path
             )
@@ -396,6 +398,12 @@ def _within_any(file: str, roots: Collection[str]) -> bool:
     return any(_within(file, root) for root in roots)
 
 
+def _alike(stem: str, other: str) -> bool:
+    from difflib import SequenceMatcher
+
+    return SequenceMatcher(a=stem.lower(), b=other.lower()).ratio() >= NEAR_MISS_RATIO
+
+
 def _missing(named: str, file: str) -> WorkspaceError:
     """Return the error for a path of which a part does not exist, naming what is like it."""
     above = os.path.dirname(file)
@@ -406,7 +414,10 @@ def _missing(named: str, file: str) -> WorkspaceError:
         names = sorted(os.listdir(above))
     except OSError:
         names = []
-    hint = near_miss(wrong, names[:5000])
+    # A common suffix alone makes no two names alike.
+    stem = os.path.splitext(wrong)[0]
+    names = [name for name in names[:5000] if _alike(stem, os.path.splitext(name)[0])]
+    hint = near_miss(wrong, names) if names else ""
     hint = hint.split(" Known:")[0] if hint.startswith("Did you mean") else ""
     return WorkspaceError(
         f"{named!r} does not exist.",

@@ -115,6 +115,7 @@ def test_a_missing_file_is_told_with_what_is_like_it(
         "missing: 'lib/modul.py' does not exist. Did you mean 'module.py'?"
     )
     assert refused("libb/module.py").endswith("Did you mean 'lib'?")
+    assert refused("lib/xyz.py").endswith("Name a file or directory that exists."), "a suffix only"
     assert refused("LIB/x") == "missing: 'LIB/x' does not exist. Did you mean 'lib'?"
     assert refused("zzz") == (
         "missing: 'zzz' does not exist. Name a file or directory that exists."
@@ -247,8 +248,8 @@ def test_secret_files_are_always_denied(
     file.parent.mkdir(exist_ok=True, parents=True)
     file.write_text("#!x\n")
     assert refused(name) == (
-        f"denied: {name!r} is a place for keys and secrets. Use --allow-secret-file if it may be "
-        "read and sent to a provider."
+        f"denied: {name!r} is a place for keys and secrets. Use --allow-secret-file on the "
+        "command line if it may be read and sent."
     )
     assert workspace(project).read(name, allow_secret_file=True).text == "#!x\n"
 
