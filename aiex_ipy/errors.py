@@ -163,6 +163,10 @@ class EngineClosedError(AiexError):
     default_code = "engine_closed"
 
 
+MOST_LISTED = 20
+"""Names a hint lists before it counts the rest."""
+
+
 def near_miss(word: str, known: list[str] | tuple[str, ...]) -> str:
     """Return `Did you mean 'x'? Known: …` for the hint of an unknown name.
 
@@ -171,7 +175,9 @@ def near_miss(word: str, known: list[str] | tuple[str, ...]) -> str:
     import difflib
 
     close = difflib.get_close_matches(word.lower(), [k.lower() for k in known], n=1)
-    listed = ", ".join(known)
+    listed = ", ".join(known[:MOST_LISTED])
+    if len(known) > MOST_LISTED:
+        listed += f" and {len(known) - MOST_LISTED} more"
     if close:
         best = next(k for k in known if k.lower() == close[0])
         return f"Did you mean {best!r}? Known: {listed}."

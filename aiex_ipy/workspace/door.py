@@ -282,9 +282,9 @@ class Workspace:
                 return
         elif language is not None:
             return
-        what = f"has the suffix {suffix!r}" if suffix else "has no suffix"
+        what = f"has the suffix {suffix!r}, which is not read" if suffix else "has no suffix"
         raise WorkspaceError(
-            f"{found.path!r} {what}, which is not one that is read.",
+            f"{found.path!r} {what}.",
             code="suffix",
             hint=f"Add {suffix or 'a suffix'!r} to sandbox.allowed_extensions."
             if suffix

@@ -187,7 +187,7 @@ def test_a_suffix_that_is_no_texts_is_refused(project: Path, refused: Callable[.
     """Images and archives are told by name, before their bytes are looked at."""
     (project / "a.png").write_bytes(b"\x89PNG")
     assert refused("a.png") == (
-        "suffix: 'a.png' has the suffix '.png', which is not one that is read. Add '.png' to "
+        "suffix: 'a.png' has the suffix '.png', which is not read. Add '.png' to "
         "sandbox.allowed_extensions."
     )
     (project / "noname").write_text("text")
