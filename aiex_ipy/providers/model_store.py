@@ -121,10 +121,11 @@ def find(model: str) -> LocalModel:
                 code="model_damaged",
                 hint=remedy,
             )
+        size = f"{found.download_bytes / 1e6:.0f} MB"
         raise StoreError(
             f"The local model {model!r} is not on this machine.",
             code="model_missing",
-            hint=f"{remedy[:-1]} ({found.download_bytes / 1e6:.0f} MB to download, {found.licence}).",
+            hint=f"{remedy[:-1]} ({size} to download, {found.licence}).",
         )
     if os.sep in model or model.endswith(".gguf") or Path(model).is_file():
         return _own(Path(model).expanduser().absolute())

@@ -191,7 +191,7 @@ def test_a_suffix_that_is_no_texts_is_refused(project: Path, refused: Callable[.
         "sandbox.allowed_extensions."
     )
     (project / "noname").write_text("text")
-    assert refused("noname").startswith("suffix: 'noname' has no suffix, which is not one that")
+    assert refused("noname").startswith("suffix: 'noname' has no suffix. Give the file a suffix,")
 
 
 def test_the_suffixes_are_a_setting(project: Path, refused: Callable[..., str]) -> None:
