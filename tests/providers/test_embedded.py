@@ -400,7 +400,7 @@ def test_a_model_that_is_not_there_names_the_command_that_gets_it(
     monkeypatch.setenv("AIEX_DATA_DIR", str(tmp_path))
     error = refusal(settings())
     assert isinstance(error, UnavailableError)
-    assert "`aiex models pull smollm2` (93 MB, Apache-2.0)" in error.hint
+    assert "`aiex models pull smollm2` (93 MB to download, Apache-2.0)" in error.hint
     assert not list(tmp_path.iterdir())
 
 
