@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from aiex_ipy.errors import AiexError
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
     from aiex_ipy.frontends.ipython.session import Session
 
 Res = TypeVar("Res")
+Interrupt = TypeVar("Interrupt", bound=BaseException)
 
 FIRST_WAIT_S = 0.003
 """How long the first words wait for the end of the answer, so that an answer that comes in one
@@ -79,12 +84,38 @@ def show_and_run(session: Session, request: Request[Res], output: str | None = N
 
     The result is the session's last one then. Raises the request's error after showing what came
     before it. An interrupt, or the control's button, ends the request at the server and raises
-    KeyboardInterrupt.
+    KeyboardInterrupt; in a cell with a top-level `await` the `asyncio.CancelledError` which such a
+    cell is interrupted with, since an interrupt raised in a task would end the kernel's loop.
     """
+    awaited = False
     try:
-        return _show_and_run(session, request, output)
+        with interruptible() as awaited:
+            return _show_and_run(session, request, output)
     except KeyboardInterrupt as interrupt:
-        raise quiet(interrupt) from None
+        if not awaited:
+            raise quiet(interrupt) from None
+        import asyncio
+
+        raise quiet(asyncio.CancelledError()) from None
+
+
+@contextmanager
+def interruptible() -> Iterator[bool]:
+    """Let SIGINT end the wait inside; yields True in a cell with a top-level `await`.
+
+    There ipykernel's handler only tells the event loop, which hears it when the wait is over.
+    Source: ipykernel 7.4, `IPythonKernel._cancel_on_sigint`.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    told = getattr(handler, "__qualname__", "").startswith("IPythonKernel._cancel_on_sigint")
+    if not told or threading.current_thread() is not threading.main_thread():
+        yield False
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield True
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _show_and_run(session: Session, request: Request[Res], output: str | None) -> Res:
@@ -116,12 +147,12 @@ def _show_and_run(session: Session, request: Request[Res], output: str | None) -
     return result
 
 
-def quiet(interrupt: KeyboardInterrupt) -> KeyboardInterrupt:
+def quiet(interrupt: Interrupt) -> Interrupt:
     """Make IPython show an interrupt as one line instead of our frames, and return it.
 
     Source: `InteractiveShell.showtraceback` asks an exception for `_render_traceback_`.
     """
-    line = "KeyboardInterrupt: the request was ended."
+    line = f"{type(interrupt).__name__}: the request was ended."
     interrupt._render_traceback_ = lambda: [line]  # type: ignore[attr-defined]
     return interrupt
 

@@ -74,6 +74,33 @@ def test_an_error_is_no_success(kernel: Kernel) -> None:
     assert kernel.value(f"{ran.reply['execution_count']} in Out") == "False"
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "await asyncio.sleep(0)\nai('slowly')",
+        "async def task(): ai('slowly')\nawait asyncio.create_task(task())",
+    ],
+)
+def test_an_interrupt_ends_the_request_of_a_cell_that_awaits(
+    kernel: Kernel, server: LoopbackServer, cell: str
+) -> None:
+    """In a cell with `await` ipykernel tells interrupts to the event loop, which `ai()` holds; a
+    KeyboardInterrupt in a task would end the kernel."""
+    server.replies = [Reply(pieces=("word ",) * 600, pause_s=0.05)]
+    kernel.run("import asyncio")
+    asked, gone = len(server.asked), len(server.disconnects)
+    request = kernel.start(cell)
+    assert server.wait_until(lambda: len(server.asked) > asked)
+    time.sleep(0.3)
+    kernel.manager.interrupt_kernel()
+    ran = kernel.finish(request)
+    assert server.wait_until(lambda: len(server.disconnects) > gone)
+    assert not ran.ok and ran.reply["ename"] == "CancelledError"
+    assert kernel.value("6 * 7") == "42"
+    handler = "__import__('signal').getsignal(2).__qualname__"
+    assert kernel.value(handler) == "default_int_handler"
+
+
 @pytest.mark.parametrize("reply", ["before the first word", "between words"])
 def test_an_interrupt_ends_the_request_at_the_server(
     kernel: Kernel, server: LoopbackServer, reply: str
