@@ -77,7 +77,8 @@ def _encoding(data: bytes, *, path: str, language: str) -> str:
 
 
 def _cookie(data: bytes) -> str | None:
-    for line in data.removeprefix(codecs.BOM_UTF8).splitlines()[:2]:
+    # Only a line feed ends a line here, as for `tokenize.detect_encoding`.
+    for line in data.removeprefix(codecs.BOM_UTF8).split(b"\n", 2)[:2]:
         found = _COOKIE.match(line)
         if found:
             return found[1].decode("ascii", "replace")
