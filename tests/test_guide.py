@@ -41,6 +41,17 @@ def test_the_configuration_can_be_looked_at():
         aiex.config("lmm")
 
 
+def test_a_secret_file_is_read_when_the_call_says_so(tmp_path):
+    """`.env` is refused, and read with `allow_secret_file=True` in that call only."""
+    secret = tmp_path / ".env"
+    secret.write_text("TOKEN=1\n")
+    for _ in range(2):
+        with pytest.raises(aiex.AiexError) as caught:
+            aiex.analyze(str(secret))
+        assert caught.value.code == "denied"
+        assert aiex.analyze(str(secret), allow_secret_file=True).quality_score is None
+
+
 def test_helpers_can_be_loaded_by_hand():
     """`aiex.load_helpers(namespace)` puts the helpers into a namespace without any extension."""
     namespace = {}

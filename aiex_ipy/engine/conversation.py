@@ -25,12 +25,14 @@ class Conversation:
         context: tuple[str | Subject, ...] = (),
         provider: str | None = None,
         model: str | None = None,
+        allow_secret_file: bool = False,
         engine: Engine | None = None,
     ) -> None:
         self.type: ChatType = type
         self.context = context
         self.provider = provider
         self.model = model
+        self.allow_secret_file = allow_secret_file
         self._engine = engine
         self._lock = threading.Lock()
         self._turns: list[tuple[Message, Message]] = []
@@ -55,6 +57,7 @@ class Conversation:
             history=self.history,
             provider=self.provider,
             model=self.model,
+            allow_secret_file=self.allow_secret_file,
         )
 
     def remember(self, query: str, answer: Answer) -> None:

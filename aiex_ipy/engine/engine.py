@@ -7,6 +7,8 @@ import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec import structs
+
 from aiex_ipy.config import load
 from aiex_ipy.config.settings import Settings
 from aiex_ipy.engine.jobs import Job
@@ -48,14 +50,12 @@ class Engine:
         *,
         models: Router | None = None,
         kernel: bool = False,
-        allow_secret_file: bool = False,
     ) -> None:
         self._settings = settings if settings is not None else load()
         self._given_models = models
         self._models: Router | None = models
         self._loop = LoopThread()
         self._ruff = _linter() if kernel else None
-        self._allow_secret_file = allow_secret_file
         self._closed = False
         self._lock = threading.Lock()
         self._view: View | None = None
@@ -101,7 +101,6 @@ class Engine:
                     workspace=Workspace(self._settings),
                     redactor=Redactor.from_settings(self._settings),
                     ruff=self._ruff,
-                    allow_secret_file=self._allow_secret_file,
                 )
             return self._view
 
@@ -114,7 +113,7 @@ class Engine:
         self._check_open()
         operation = operation_for(request)
         if self.is_offline(request):
-            result = offline(operation, request, self.view)
+            result = offline(operation, request, self._view_for(request))
             if result is not None:
                 return result
         return self.submit(request).result()
@@ -123,11 +122,16 @@ class Engine:
         """True when it is certain, without asking any server, that no model will be used."""
         return self.models.certainly_none(choice_for(operation_for(request), request))
 
+    def _view_for(self, request: Request[Any]) -> View:
+        if not request.allow_secret_file:
+            return self.view
+        return structs.replace(self.view, allow_secret_file=True)
+
     def submit(self, request: Request[Res]) -> Job[Res]:
         """Start a request on the engine's loop and return at once."""
         self._check_open()
         operation = operation_for(request)
-        models, view = self.models, self.view
+        models, view = self.models, self._view_for(request)
         job: Job[Res] = Job()
 
         async def work() -> Res:

@@ -52,9 +52,16 @@ def _ask(
     *,
     provider: str | None = None,
     model: str | None = None,
+    allow_secret_file: bool = False,
 ) -> Request[Answer]:
     """Ask a free question; `context` is a path if it exists, else text; or several."""
-    return AskRequest(query=query, context=items(context), provider=provider, model=model)
+    return AskRequest(
+        query=query,
+        context=items(context),
+        provider=provider,
+        model=model,
+        allow_secret_file=allow_secret_file,
+    )
 
 
 def _analyze(
@@ -63,6 +70,7 @@ def _analyze(
     subjects: Sequence[Subject] = (),
     provider: str | None = None,
     model: str | None = None,
+    allow_secret_file: bool = False,
 ) -> Request[Analysis]:
     """Analyze files, directories, notebooks or ready subjects; see `Analysis`."""
     return AnalyzeRequest(
@@ -71,6 +79,7 @@ def _analyze(
         type=type,
         provider=provider,
         model=model,
+        allow_secret_file=allow_secret_file,
     )
 
 
@@ -82,6 +91,7 @@ def _explain(
     focus: Focus = "comprehensive",
     provider: str | None = None,
     model: str | None = None,
+    allow_secret_file: bool = False,
 ) -> Request[Explanation]:
     """Explain a path, a dotted name, a ready subject, or a topic; see `Explanation`."""
     return ExplainRequest(
@@ -91,6 +101,7 @@ def _explain(
         focus=focus,
         provider=provider,
         model=model,
+        allow_secret_file=allow_secret_file,
     )
 
 

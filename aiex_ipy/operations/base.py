@@ -20,12 +20,14 @@ NO_JUDGEMENT = "No model's judgement"
 
 
 class Request(Struct, Generic[Res_co], frozen=True, kw_only=True):
-    """Base of all requests. `provider` and `model` None leave the choice to the settings."""
+    """Base of all requests. `provider` and `model` None leave the choice to the settings;
+    `allow_secret_file` also reads named files that look like secrets."""
 
     operation: ClassVar[str]
 
     provider: str | None = None
     model: str | None = None
+    allow_secret_file: bool = False
 
 
 class Ask(Struct, frozen=True, kw_only=True):

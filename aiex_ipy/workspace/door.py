@@ -142,7 +142,8 @@ class Workspace:
         self._refuse_denied(found, allow_secret_file=allow_secret_file)
         data = self._bytes(found)
         language = languages.by_name(found.file)
-        self._refuse_suffix(found, language or languages.by_first_line(data))
+        if not (allow_secret_file and self._is_denied(found.file)):
+            self._refuse_suffix(found, language or languages.by_first_line(data))
         language = language or languages.by_first_line(data) or "text"
         return _source(data, path=found.path, file=found.file, language=language)
 

@@ -31,8 +31,14 @@ def ask(
 
     words = from_stdin("<stdin>").text if query == ("-",) else " ".join(query)
     target_of(output)
-    with engine_for(allow_secret_file) as engine:
-        request = AskRequest(query=words, context=context, provider=provider, model=model)
+    with engine_for() as engine:
+        request = AskRequest(
+            query=words,
+            context=context,
+            provider=provider,
+            model=model,
+            allow_secret_file=allow_secret_file,
+        )
         show(engine, request, output)
 
 
@@ -113,8 +119,9 @@ def explain(
         focus=focus or "comprehensive",
         provider=provider,
         model=model,
+        allow_secret_file=allow_secret_file,
     )
-    with engine_for(allow_secret_file) as engine:
+    with engine_for() as engine:
         show(engine, request, output)
 
 

@@ -51,8 +51,9 @@ def analyze(
         type=type or "all",
         provider=provider,
         model=model,
+        allow_secret_file=allow_secret_file,
     )
-    with engine_for(allow_secret_file) as engine:
+    with engine_for() as engine:
         result = show(engine, request, output)
     return failed_inputs(result) or gate(result, fail_under)
 

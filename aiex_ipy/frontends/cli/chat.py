@@ -39,9 +39,14 @@ def chat(
     if watched:
         print(f"{kind} conversation. {HELP}", file=sys.stderr)
     code = 0
-    with engine_for(allow_secret_file) as engine:
+    with engine_for() as engine:
         conversation = Conversation(
-            kind, context=context, provider=provider, model=model, engine=engine
+            kind,
+            context=context,
+            provider=provider,
+            model=model,
+            allow_secret_file=allow_secret_file,
+            engine=engine,
         )
         while (line := _line(watched)) is not None:
             word = line.strip()

@@ -19,9 +19,9 @@ Res = TypeVar("Res")
 
 
 @contextmanager
-def engine_for(allow_secret_file: bool = False) -> Iterator[Engine]:
+def engine_for() -> Iterator[Engine]:
     """An engine for one command, closed at its end."""
-    engine = Engine(load(), allow_secret_file=allow_secret_file)
+    engine = Engine(load())
     try:
         yield engine
     finally:
