@@ -41,7 +41,7 @@ def local() -> str:
     """The local models that can be pulled."""
     rows = [
         f"| `{name}` | {model.model}, {model.quantization} | {model.size_bytes / 1e6:.0f} MB "
-        f"| {model.licence} | [{model.distribution} {model.version}]({model.source}) "
+        f"| {model.licence} | {model.source} "
         f"| `{model.sha256}` |"
         for name, model in known_models().items()
     ]

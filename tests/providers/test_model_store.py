@@ -73,7 +73,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Known:
             size_bytes=len(CONTENT),
             download_bytes=len(CONTENT),
             licence="Apache-2.0",
-            source="https://pypi.org/project/tiny-model/1.0/",
+            source="tiny-model 1.0 on PyPI",
         )
         monkeypatch.setattr(model_store, "known_models", lambda: {"tiny": row})
         return row
