@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Res = TypeVar("Res")
 Interrupt = TypeVar("Interrupt", bound=BaseException)
 
-FIRST_WAIT_S = 0.003
+FIRST_WAIT_S = 0.002
 """How long the first words wait for the end of the answer, so that an answer that comes in one
 piece is one display message. Within the 5 ms that may be added to a first token."""
 REDRAW_SHARE = 0.2
