@@ -5,8 +5,7 @@
 A loopback server in a process of its own answers at once: one word, or 500 one-word deltas. In
 one process and one run, the raw SDKs and ours take turns, round by round; what counts is this
 process's CPU time (`time.process_time`), and for the 200 streams at once the wall time. Medians
-stand beside minima. Ratios are of medians, ours over the vendor's own. The vendors' kinds go over
-httpx2 here, as they do to a vendor; "ours, local" is a server on this machine as it is asked.
+stand beside minima. Ratios are of medians, ours over the vendor's own.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ from rows import Row, keep, parser, ratio
 
 from aiex_ipy.config.settings import LLMSettings, ProviderSettings, Secret, Settings
 from aiex_ipy.messages import Message, ModelRequest, TextDelta
-from aiex_ipy.providers import wire
 from aiex_ipy.routing.choice import Choice, Target
 from aiex_ipy.routing.router import Router
 
@@ -53,31 +51,14 @@ def server(tokens: int) -> Iterator[str]:
         child.wait()
 
 
-@contextlib.contextmanager
-def distance(local: bool) -> Iterator[None]:
-    """Let every server be taken for one far away, unless `local`."""
-    was = wire.is_loopback
-    wire.is_loopback = was if local else lambda url: False
-    try:
-        yield
-    finally:
-        wire.is_loopback = was
-
-
 class Ours:
-    def __init__(self, kind: str, url: str, *, local: bool = False) -> None:
-        self.local = local
+    def __init__(self, kind: str, url: str) -> None:
         base = url if kind == "anthropic" else f"{url}/v1"
         instance = ProviderSettings(
             name=kind, kind=kind, base_url=base, api_key=Secret("sk-bench"), model="loopback-model"
         )
         self.router = Router(Settings(llm=LLMSettings(providers={kind: instance})))
         self.choice = Choice(provider=kind)
-
-    async def warm(self) -> None:
-        """Make the client; not being told that the server is near, it is one for a vendor."""
-        with distance(self.local):
-            await self.call()
 
     async def call(self) -> str:
         return "".join([piece async for piece in self._texts(stream=False)])
@@ -200,7 +181,7 @@ async def measure(rounds: int, calls: int, streams: int) -> dict[str, dict[str, 
             return {
                 "openai SDK": RawOpenAI(url),
                 "ours, openai": Ours("openai", url),
-                "ours, local": Ours("openai_compatible", url, local=True),
+                "ours, openai_compatible": Ours("openai_compatible", url),
                 "anthropic SDK": RawAnthropic(url),
                 "ours, anthropic": Ours("anthropic", url),
                 "httpx2": RawHttp(url),
@@ -208,9 +189,6 @@ async def measure(rounds: int, calls: int, streams: int) -> dict[str, dict[str, 
 
         short, long = everyone(one_word), everyone(many_words)
         for name in short:  # connections, imports and caches are warm before anything counts
-            for each in (short[name], long[name]):
-                if isinstance(each, Ours):
-                    await each.warm()
             await repeated(short[name].call, 5)
             assert await long[name].stream() == EXPECTED
         for _ in range(rounds):

@@ -6,8 +6,7 @@ Loading: `ipython -c ""` and `ipython -c "%load_ext aiex"` in turn; what counts 
 the peak memory of each process. A call: a server in a process of its own answers one word at once;
 in one shell with history and display on, a raw call on a reused client of the openai SDK, the
 same from a cell that shows a word (IPython's own share), a cell that does nothing, and `%%aiex`
-take turns, once as a server on this machine is asked and once as a vendor is; what counts is wall
-time. The same in a real kernel, where the answer goes out as
+take turns; what counts is wall time. The same in a real kernel, where the answer goes out as
 display messages. And how long the first words of a slow answer take from the engine to the screen.
 Medians stand beside minima; the rows at the end are ratios of both.
 """
@@ -90,8 +89,6 @@ def measure_calls(shell: Any, rounds: int, calls: int, base_url: str) -> dict[st
     """Medians in ms of each kind of call, one a round."""
     import openai
 
-    from aiex_ipy.providers import wire
-
     client = openai.OpenAI(api_key="sk-bench", base_url=base_url, max_retries=0)
     asked: dict[str, Any] = {
         "model": "loopback-model",
@@ -129,15 +126,9 @@ def measure_calls(shell: Any, rounds: int, calls: int, base_url: str) -> dict[st
         "%%nothing": cell("%%nothing\nhello"),
         "%%raw": cell("%%raw\nhello"),
         "%%aiex": cell("%%aiex\nhello"),
-        "%%aiex, a vendor": cell("%%aiex --provider far\nhello"),
         "ai()": cell("ai('hello');"),
     }
     found: dict[str, list[float]] = {name: [] for name in kinds}
-    far = {"far": {"kind": "openai", "base_url": base_url, "api_key": "sk-bench"}}
-    shell.run_cell(f"%config Aiex.llm_providers = {far!r}")
-    near, wire.is_loopback = wire.is_loopback, lambda url: False
-    assert shell.run_cell("%%aiex --provider far\nhello").success  # makes its client
-    wire.is_loopback = near
     for number in range(rounds + 1):
         for name, call in kinds.items():
             taken = []
@@ -163,18 +154,12 @@ def told(where: str, found: dict[str, list[float]]) -> list[Row]:
             f"{where:6} {name:18} median {statistics.median(medians):6.2f} ms, "
             f"min {min(medians):6.2f} ms; {statistics.median(ratios):5.2f}x a raw call"
         )
-    far = found["%%aiex, a vendor"]
     if where == "kernel":
         shown = found["%%raw"]
         return [
             ratio("%%aiex in a kernel", "a raw SDK call shown there", found["%%aiex"], shown, 1.1)
         ]
-    return [
-        ratio("%%aiex in a shell", "a raw SDK call", found["%%aiex"], base, 1.5),
-        ratio(
-            "%%aiex in a shell, as to a vendor", "the same from a cell", far, found["%%raw"], 1.1
-        ),
-    ]
+    return [ratio("%%aiex in a shell", "a raw SDK call", found["%%aiex"], base, 1.5)]
 
 
 def variables(base_url: str, home: str) -> dict[str, str]:

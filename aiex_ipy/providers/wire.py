@@ -295,13 +295,7 @@ def new_client(base_url: str) -> httpx2.AsyncClient:
         import ssl
 
         verify = ssl.create_default_context()
-    transport: httpx2.AsyncBaseTransport | None = None
-    if here and not tls:
-        from aiex_ipy.providers.local_http import LocalTransport
-
-        transport = LocalTransport()
     return httpx2.AsyncClient(
-        transport=transport,
         timeout=httpx2.Timeout(IDLE_S, connect=CONNECT_S),
         limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100),
         follow_redirects=False,
