@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,12 @@ import pytest
 # Two threads collapse to a tenth of one thread's speed when the machine is busy: they spin
 # while they wait for each other. Kernels and commands the tests start inherit it.
 os.environ.setdefault("AIEX_EMBEDDED_THREADS", "1")
+
+
+# A shell that starts a job in the background has it ignore interrupts, and every program the
+# tests start would inherit that; Ctrl-C is what some of them are about.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
