@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
 
 from msgspec import structs
 
@@ -58,6 +59,7 @@ class Engine:
         self._ruff = _linter() if kernel else None
         self._closed = False
         self._lock = threading.Lock()
+        _engines.add(self)
         self._view: View | None = None
         self._under_way: dict[Router, int] = {}
         self._replaced: set[Router] = set()
@@ -232,6 +234,8 @@ class Engine:
             )
 
 
+_engines: WeakSet[Engine] = WeakSet()
+_left_behind: list[Engine] = []
 _default: Engine | None = None
 _default_lock = threading.Lock()
 
@@ -254,8 +258,15 @@ def use_engine(engine: Engine | None) -> Engine | None:
 
 
 def _forget() -> None:
-    global _default
+    """In a forked child: leave the parent's engines alone, and keep them.
+
+    Their sockets and the loop's epoll are shared with the parent: if they were collected here, the
+    parent's loop would hear no more of its connections.
+    """
+    global _default, _default_lock
+    _left_behind.extend(_engines)
     _default = None
+    _default_lock = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
