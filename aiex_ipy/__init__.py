@@ -25,6 +25,7 @@ _PUBLIC = {
     "config": "aiex_ipy.engine.functions:config",  # here `aiex_ipy.config` is the package
     "Answer": "aiex_ipy.messages:Answer",
     "Analysis": "aiex_ipy.operations.analyze:Analysis",
+    "DebugReport": "aiex_ipy.operations.debug:DebugReport",
     "Explanation": "aiex_ipy.operations.explain:Explanation",
     "AiexError": "aiex_ipy.errors:AiexError",
     "errors": "aiex_ipy.errors:",

@@ -14,6 +14,7 @@ from aiex_ipy.messages import Answer
 from aiex_ipy.operations.analyze import Analysis, AnalyzeRequest
 from aiex_ipy.operations.ask import AskRequest
 from aiex_ipy.operations.chat import ChatRequest
+from aiex_ipy.operations.debug import DebugReport, DebugRequest
 from aiex_ipy.operations.explain import ExplainRequest, Explanation
 from aiex_ipy.render.results import schema
 
@@ -23,6 +24,7 @@ OPERATIONS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "ask": (AskRequest, Answer),
     "chat": (ChatRequest, Answer),
     "analyze": (AnalyzeRequest, Analysis),
+    "debug": (DebugRequest, DebugReport),
     "explain": (ExplainRequest, Explanation),
 }
 HEAD = """\

@@ -12,6 +12,7 @@ _OPERATIONS = {
     "ask": "aiex_ipy.operations.ask:AskOperation",
     "chat": "aiex_ipy.operations.chat:ChatOperation",
     "analyze": "aiex_ipy.operations.analyze:AnalyzeOperation",
+    "debug": "aiex_ipy.operations.debug:DebugOperation",
     "explain": "aiex_ipy.operations.explain:ExplainOperation",
 }
 Res = TypeVar("Res")

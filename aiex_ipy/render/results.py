@@ -6,11 +6,16 @@ from types import ModuleType
 from typing import Any, Literal
 
 from aiex_ipy.errors import UnknownNameError, near_miss
-from aiex_ipy.messages import Answer
-from aiex_ipy.operations.analyze import Analysis
 
 Format = Literal["text", "markdown", "html", "json"]
 FORMATS: tuple[Format, ...] = ("text", "markdown", "html", "json")
+RENDERERS = {
+    "Analysis": "analysis",
+    "Answer": "answer",
+    "DebugReport": "debugging",
+    "Explanation": "explanation",
+}
+"""Which module of this package renders which result; none is imported before its first."""
 
 
 def render(result: Any, format: Format = "text", *, symbols: bool = True) -> str:
@@ -45,9 +50,9 @@ def tail(result: Any, *, symbols: bool = True) -> str:
 def _module(result: Any) -> ModuleType:
     from importlib import import_module
 
-    name = "explanation"
-    if isinstance(result, Analysis | Answer):
-        name = "analysis" if isinstance(result, Analysis) else "answer"
+    name = next(
+        RENDERERS[each.__name__] for each in type(result).__mro__ if each.__name__ in RENDERERS
+    )
     return import_module(f"aiex_ipy.render.{name}")
 
 

@@ -24,6 +24,7 @@ QUOTES = re.compile(r"\"{3}|'{3}")
 RESULTS = {
     "aiex_ipy.messages": "Answer",
     "aiex_ipy.operations.analyze": "Analysis",
+    "aiex_ipy.operations.debug": "DebugReport",
     "aiex_ipy.operations.explain": "Explanation",
 }
 """Where each type is defined whose values show themselves; none is imported for that."""

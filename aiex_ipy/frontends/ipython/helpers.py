@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aiex_ipy.grounding.facts import Subject
     from aiex_ipy.messages import Answer
+    from aiex_ipy.operations.debug import DebugReport
 
 
 def ai(
@@ -28,7 +29,26 @@ def ai(
     return ask(query, context, provider=provider, model=model)
 
 
-HELPERS: dict[str, Any] = {"ai": ai}
+def ai_debug(
+    target: Any = None,
+    context: str | Subject | Sequence[str | Subject] | None = None,
+    *,
+    provider: str | None = None,
+    model: str | None = None,
+) -> DebugReport:
+    """Explain what went wrong, from the live frames: cause, evidence, and a fix as a diff.
+
+    Without `target` the last failed cell. Else an exception, a traceback or a frame, a thread, an
+    asyncio task or loop, a process id, a tuple like `("error", reason)`, or any wrong value. What
+    the facts tell is shown first; a model's words follow when there is one. `context` is a path if
+    it exists, else text. Nothing of the user's objects is called.
+    """
+    from aiex_ipy.frontends.ipython.debugging import debug
+
+    return debug(target, context, provider=provider, model=model)
+
+
+HELPERS: dict[str, Any] = {"ai": ai, "ai_debug": ai_debug}
 
 
 def load_helpers(namespace: MutableMapping[str, Any] | None = None) -> tuple[str, ...]:

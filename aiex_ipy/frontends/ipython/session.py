@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from aiex_ipy.config.settings import Settings
     from aiex_ipy.engine.conversation import Conversation
     from aiex_ipy.engine.engine import Engine
+    from aiex_ipy.grounding.cells import RanCell
 
 MAX_ERRORS = 20
 """Error texts kept, newest; an exception itself is not kept, since it holds its frames' values."""
 MOST_THREADS = 32
 """Threads whose last shown results are remembered."""
 LAST_RESULT = "_aiex"
+MAX_CELLS = 2_000
+"""Cells remembered, newest."""
 
 
 class Session:
@@ -34,6 +37,10 @@ class Session:
         """Settings made with `%config Aiex`, by dotted key."""
         self.errors: dict[int, str] = {}
         """Traceback of each cell that failed, by cell number, oldest first."""
+        self._ran: list[tuple[int | None, str, bool]] = []
+        self.failure: BaseException | None = None
+        """The exception of the last cell that failed. Its frames live as long, as those of
+        `sys.last_value` do; the next failure replaces it."""
         self.conversations: dict[str, Conversation] = {}
         self._shown: dict[int, tuple[object, list[object]]] = {}
         self._last: object = None
@@ -103,9 +110,12 @@ class Session:
     def note_cell(self, result: ExecutionResult | None) -> None:
         """Keep the error text of a cell that failed, under the result's own number: the shell's
         counter has another value during hooks in each IPython version."""
-        if result is None or result.success or result.execution_count is None:
+        if result is None or result.info is None:
             return
         error = result.error_before_exec or result.error_in_exec
+        self._note_run(result, error)
+        if result.success or result.execution_count is None:
+            return
         if not isinstance(error, Exception) or hasattr(error, "_render_traceback_"):
             return
         from aiex_ipy.frontends.ipython.tracebacks import error_text
@@ -114,6 +124,30 @@ class Session:
         self.errors[result.execution_count] = error_text(error, self.shell)
         while len(self.errors) > MAX_ERRORS:
             del self.errors[next(iter(self.errors))]
+
+    def _note_run(self, result: ExecutionResult, error: BaseException | None) -> None:
+        """Remember the cell and, when it failed, its exception."""
+        code = result.info.raw_cell
+        if not isinstance(code, str) or not code.strip():
+            return
+        number = result.execution_count if result.info.store_history else None
+        self._ran.append((number, code, error is None))
+        del self._ran[:-MAX_CELLS]
+        if error is not None:
+            self.failure = error
+
+    @property
+    def cells(self) -> tuple[RanCell, ...]:
+        """The cells that ran, oldest first."""
+        from aiex_ipy.grounding.cells import RanCell
+
+        return tuple(RanCell(number=n, code=code, ok=ok) for n, code, ok in self._ran)
+
+    def label_of(self, file: str) -> str | None:
+        """Return the name of the cell (`In[3]`) that was compiled under a file name, or None."""
+        name_of = getattr(getattr(self.shell, "compile", None), "format_code_name", None)
+        known = name_of and name_of(file)
+        return str(known[1]) if known else None
 
     def close(self) -> None:
         """End the engine with its threads, sockets and children. Safe to call twice."""

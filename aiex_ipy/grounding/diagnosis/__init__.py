@@ -1,0 +1,1 @@
+"""A diagnosis of a failure from facts alone: rules over live frames, no model."""

@@ -1,0 +1,135 @@
+"""debug: what went wrong and why, from a captured failure; a model's words and fix beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import msgspec
+from msgspec import Struct
+
+from aiex_ipy.grounding.diagnosis.record import Diagnosis
+from aiex_ipy.grounding.facts import Subject
+from aiex_ipy.grounding.failure.record import Failure
+from aiex_ipy.grounding.fix import Fix, Source
+from aiex_ipy.messages import Answer
+from aiex_ipy.operations.ask import finished
+from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
+from aiex_ipy.operations.fixing import broken, proposed_fix
+from aiex_ipy.operations.inputs import context_subjects
+from aiex_ipy.operations.view import View
+from aiex_ipy.prompts.failure import sections
+from aiex_ipy.prompts.fit import Prompt, Section
+from aiex_ipy.prompts.templates import template
+
+
+class DebugRequest(Request["DebugReport"], frozen=True, kw_only=True):
+    """`failure` and `diagnoses` were made where the frames were alive; `source` is the text a fix
+    is for, None where there is none. `context` items are paths if they exist, else texts."""
+
+    operation: ClassVar[str] = "debug"
+
+    failure: Failure
+    diagnoses: tuple[Diagnosis, ...] = ()
+    source: Source | None = None
+    context: tuple[str | Subject, ...] = ()
+
+
+class DebugReport(Struct, frozen=True, kw_only=True):
+    """What went wrong. `diagnoses` come from facts alone; `text` is the model's words, `""`
+    without one, and `fix` its change, checked to parse and lint; None when it gave none or it was
+    refused, which a notice says. `unconfirmed` lists names the words use that occur nowhere in
+    what was captured."""
+
+    operation: str = "debug"
+    schema_version: int = 1
+    failure: Failure
+    diagnoses: tuple[Diagnosis, ...] = ()
+    text: str = ""
+    fix: Fix | None = None
+    grounded: bool = True
+    provider: str | None = None
+    model: str | None = None
+    finish: str = ""
+    unconfirmed: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+
+    @property
+    def best_fix(self) -> Fix | None:
+        """The model's checked fix, else that of the most certain diagnosis that has one."""
+        if self.fix is not None:
+            return self.fix
+        return next((each.fix for each in self.diagnoses if each.fix is not None), None)
+
+
+class DebugOperation:
+    """Facts first, a model's cause, evidence and fix after."""
+
+    name = "debug"
+    by_name_only = False
+
+    def reads(self, request: DebugRequest) -> bool:
+        return bool(request.context) or request.source is not None
+
+    def ground(self, request: DebugRequest, view: View) -> Grounding:
+        context = context_subjects(request.context, view)
+        seen = [Subject(path="what was captured", text=_words(request))]
+        if request.source is not None:
+            seen.append(Subject(path=request.source.path, text=request.source.text))
+        return Grounding(subjects=(*seen, *context), extra={"context": context, "ruff": view.ruff})
+
+    def without_model(self, request: DebugRequest, grounding: Grounding) -> DebugReport:
+        return DebugReport(failure=request.failure, diagnoses=request.diagnoses)
+
+    def prompt(self, request: DebugRequest, grounding: Grounding) -> Ask:
+        context: tuple[Subject, ...] = grounding.extra["context"]
+        more = [
+            Section(title=each.path, text=each.text, rank=60 + number)
+            for number, each in enumerate(context)
+        ]
+        return Ask(
+            prompt=Prompt(
+                system=template("debug"),
+                question=template("debug.question", title=request.failure.title),
+                sections=(
+                    *sections(request.failure, request.diagnoses, request.source),
+                    *more,
+                ),
+            )
+        )
+
+    def parse(self, answer: Answer, request: DebugRequest, grounding: Grounding) -> DebugReport:
+        checked = finished(answer, self.name, grounding)
+        fix, notice = proposed_fix(answer.text, request.source)
+        return DebugReport(
+            failure=request.failure,
+            diagnoses=request.diagnoses,
+            text=answer.text.strip(),
+            fix=fix,
+            provider=answer.provider,
+            model=answer.model,
+            finish=answer.finish,
+            unconfirmed=checked.unconfirmed,
+            notices=(*checked.notices, *([notice] if notice else [])),
+        )
+
+    def check(self, result: DebugReport, grounding: Grounding) -> Sequence[Problem]:
+        if result.fix is None:
+            return ()
+        return tuple(
+            Problem(code="broken_fix", message=message)
+            for message in broken(result.fix, grounding.extra["ruff"])
+        )
+
+    def next_round(self, ask: Ask, answer: Answer, problems: Sequence[Problem]) -> Ask | None:
+        said = " ".join(each.message for each in problems)
+        question = template("debug.repair", question=ask.prompt.question, problems=said)
+        return msgspec.structs.replace(
+            ask, prompt=msgspec.structs.replace(ask.prompt, question=question)
+        )
+
+
+def _words(request: DebugRequest) -> str:
+    """All that was captured, as text: what the model may speak of."""
+    parts = sections(request.failure, request.diagnoses, request.source)
+    return "\n".join(f"{each.title}\n{each.text}" for each in parts)
