@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import ast
-import re
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import msgspec
 from msgspec import Struct
 
-from aiex_ipy.errors import EmptyAnswerError, UnknownNameError, UsageError
+from aiex_ipy.errors import EmptyAnswerError, UsageError
 from aiex_ipy.grounding.explain import explain_module, explain_symbol, find
 from aiex_ipy.grounding.facts import Issue, Subject
 from aiex_ipy.grounding.names import Names
-from aiex_ipy.grounding.notebook import read_cell, read_notebook
 from aiex_ipy.grounding.outline import FactGroup, Focus, outline
 from aiex_ipy.grounding.parsed import ParsedModule
-from aiex_ipy.grounding.python import dedent, parse
 from aiex_ipy.messages import Answer
 from aiex_ipy.operations.ask import finished
 from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
-from aiex_ipy.operations.inputs import CODE, checked_query, subject_of
-from aiex_ipy.operations.locate import locate, search_roots
+from aiex_ipy.operations.inputs import CODE, checked_query
 from aiex_ipy.operations.neighbours import neighbours
+from aiex_ipy.operations.targets import only_definition, parsed_target, target_of
 from aiex_ipy.operations.view import View
 from aiex_ipy.prompts.fit import Prompt, Section
 from aiex_ipy.prompts.templates import template
@@ -35,7 +31,6 @@ Kind = Literal["module", "class", "function", "text", "topic"]
 INFERRED_CALLS = 12
 """How many calls on local values type inference is asked about at the advanced level; each may
 take a second."""
-_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+\Z")
 
 
 class ExplainRequest(Request["Explanation"], frozen=True, kw_only=True):
@@ -97,13 +92,13 @@ class ExplainOperation:
             return Grounding(extra={"kind": "topic"})
         if subject.language not in CODE or not subject.text.strip():
             return Grounding(subjects=(subject,), extra={"kind": "text"})
-        parsed = _parsed(subject)
+        parsed, _ = parsed_target(subject)
         if parsed.error is not None:
             return Grounding(
                 subjects=(subject,), extra={"kind": "text", "problem": _problem(parsed.error)}
             )
         level = _level(request)
-        symbol = symbol or _only_definition(parsed)
+        symbol = symbol or only_definition(parsed)
         if symbol:
             scope = find(Names(parsed), symbol)
             lines = parsed.lines[scope.start - 1 : scope.end_line]
@@ -240,54 +235,15 @@ def _nothing_known(subject: Subject, problem: str | None) -> str:
     return f"{subject.path} is no Python code: {lines} of {subject.language}."
 
 
-def _parsed(subject: Subject) -> ParsedModule:
-    """The tree of a file, a notebook's cells as one module, a cell, or a live object's source."""
-    if subject.language == "notebook":
-        return parse(subject, read_notebook(subject).text)
-    if subject.file is None:
-        return parse(subject, read_cell(dedent(subject.text)).text)
-    return parse(subject)
-
-
-def _only_definition(parsed: ParsedModule) -> str:
-    """The function or class that is all there is of a cell or a piece of source, else ""."""
-    body = parsed.tree.body if parsed.subject.file is None and parsed.tree is not None else []
-    if len(body) == 1 and isinstance(
-        body[0], ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-    ):
-        return body[0].name
-    return ""
-
-
 def _target(request: ExplainRequest, view: View) -> tuple[Subject | None, str]:
     """The subject and the symbol in it; no subject for a topic."""
     if request.subject is not None:
         return request.subject, request.symbol
-    target = request.target.strip()
-    if request.is_path or view.workspace.locate(target) is not None or _looks_like_path(target):
-        found = view.workspace.resolve(target)
-        if found.is_directory:
-            raise UsageError(
-                f"{found.path!r} is a directory; explain takes one file or name.",
-                code="directory",
-                hint="Name a file in it, or analyze the directory.",
-            )
-        subject = subject_of(view.read(found))
-        return subject, request.symbol
-    if _DOTTED.match(target) or target.isidentifier():
-        place = locate(target, search_roots(view.settings.project_dir))
-        if place is not None:
-            subject = subject_of(view.read(place[0]))
-            return subject, place[1] or request.symbol
-        if _DOTTED.match(target):
-            first = target.partition(".")[0]
-            raise UnknownNameError(
-                f"No source of {target!r} was found: there is no Python module {first!r} in the "
-                "project or on sys.path.",
-                hint="Name a file, an installed module, or write the topic as a sentence.",
-            )
-    return None, ""
-
-
-def _looks_like_path(target: str) -> bool:
-    return "/" in target.split(" ")[0] or target.endswith((".py", ".ipynb", ".pyi"))
+    subject, symbol = target_of(
+        request.target,
+        view,
+        verb="explain",
+        otherwise=", or write the topic as a sentence",
+        is_path=request.is_path,
+    )
+    return subject, symbol or request.symbol
