@@ -53,6 +53,8 @@ def kind(part: dict[str, Any]) -> str:
         return " or ".join(kind(each) for each in part["anyOf"])
     if "enum" in part:
         return ", ".join(f"`{value}`" for value in part["enum"])
+    if "prefixItems" in part:
+        return f"[{', '.join(kind(each) for each in part['prefixItems'])}]"
     if part.get("type") == "array":
         return f"list of {kind(part.get('items', {}))}"
     if part.get("type") == "object" and isinstance(part.get("additionalProperties"), dict):

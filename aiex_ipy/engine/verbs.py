@@ -12,7 +12,7 @@ from aiex_ipy.errors import UnknownNameError, near_miss
 
 class Option(NamedTuple):
     """One `--option VALUE`. `choices` empty means any text; `same_as` are other words for a
-    choice; `many` options may be given more than once."""
+    choice; `many` options may be given more than once; a `flag` has no value."""
 
     name: str
     metavar: str
@@ -21,6 +21,7 @@ class Option(NamedTuple):
     same_as: tuple[tuple[str, str], ...] = ()
     synonyms: tuple[str, ...] = ()
     many: bool = False
+    flag: bool = False
 
     @property
     def key(self) -> str:
@@ -64,6 +65,7 @@ CONTEXT = Option(
 COMMON = (
     Option("provider", "NAME", "Who is asked; `none` means the analyzers alone."),
     Option("model", "NAME", "The model; left out, the provider's own default."),
+    Option("allow-secret-file", "", "Read also files that look like secrets.", flag=True),
 )
 FORMATS = ("text", "markdown", "html", "json")
 
@@ -101,6 +103,12 @@ VERBS: dict[str, Verb] = {
                 ),
                 *COMMON,
             ),
+        ),
+        Verb(
+            "debug",
+            "Explain what went wrong: cause, evidence and a fix.",
+            "target",
+            (CONTEXT, *COMMON),
         ),
         Verb(
             "explain",

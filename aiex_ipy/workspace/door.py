@@ -271,7 +271,7 @@ class Workspace:
             elif "sandbox." in why:
                 hint = "Change the setting if it should be read."
             elif "secrets" in why:
-                hint = "Use --allow-secret-file on the command line if it may be read and sent."
+                hint = "Use --allow-secret-file if it may be read and sent."
             raise WorkspaceError(
                 f"{found.path!r} {why}.", code="denied", hint=hint, path=found.path
             )

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from aiex_ipy.frontends.cli.analyzing import from_stdin
-from aiex_ipy.frontends.cli.options import OUTPUT, SECRET_FILES, STDIN_NAME, ScoreType, options_of
+from aiex_ipy.frontends.cli.options import OUTPUT, STDIN_NAME, ScoreType, options_of
 from aiex_ipy.frontends.cli.output import target_of
 
 
@@ -16,7 +16,6 @@ from aiex_ipy.frontends.cli.output import target_of
 @click.argument("query", nargs=-1)
 @options_of("ask")
 @OUTPUT
-@SECRET_FILES
 def ask(
     query: tuple[str, ...],
     context: tuple[str, ...],
@@ -53,7 +52,6 @@ def ask(
 )
 @OUTPUT
 @STDIN_NAME
-@SECRET_FILES
 def analyze(
     paths: tuple[str, ...],
     file: tuple[str, ...],
@@ -86,7 +84,6 @@ def analyze(
 @click.option("--symbol", metavar="NAME", help="Explain this function or class of the file.")
 @OUTPUT
 @STDIN_NAME
-@SECRET_FILES
 def explain(
     target: tuple[str, ...],
     file: str | None,

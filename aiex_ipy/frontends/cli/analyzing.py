@@ -82,8 +82,10 @@ def _plain(words: list[str]) -> dict[str, Any] | None:
             paths.append(word)
             continue
         name = word[2:]
+        if name not in (*known, *_OWN) or (name in known and known[name].flag):
+            return None
         value = next(rest, None)
-        if value is None or value.startswith("-") or name not in (*known, *_OWN):
+        if value is None or value.startswith("-"):
             return None
         key = name.replace("-", "_")
         choices = known[name].choices if name in known else ()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiex_ipy.frontends.cli.options import SECRET_FILES, options_of
+from aiex_ipy.frontends.cli.options import options_of
 
 if TYPE_CHECKING:
     from aiex_ipy.operations.chat import ChatType
@@ -17,7 +17,6 @@ HELP = "/clear forgets the conversation, /help shows this, /quit (or Ctrl-D) end
 
 @click.command()
 @options_of("chat")
-@SECRET_FILES
 def chat(
     type: Any,
     context: tuple[str, ...],

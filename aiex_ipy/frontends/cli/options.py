@@ -21,9 +21,6 @@ OUTPUT = click.option(
 STDIN_NAME = click.option(
     "--stdin-filename", metavar="PATH", help="What to call the code read from stdin (-)."
 )
-SECRET_FILES = click.option(
-    "--allow-secret-file", is_flag=True, help="Read also files that look like secrets."
-)
 
 
 class Word(click.Choice[str]):
@@ -70,6 +67,8 @@ def _option(option: Option) -> Callable[[Command], Command]:
     kind = None
     if option.choices:
         kind = Word([*option.choices, *(word for word, _ in option.same_as)])
+    if option.flag:
+        return click.option(*words, option.key, is_flag=True, help=option.help)
     return click.option(
         *words,
         option.key,

@@ -48,11 +48,11 @@ def _summary(name: str) -> str:
 def usage(of: Verb) -> str:
     """Return the help of one verb."""
     lines = [f"%aiex {of.name} [OPTION …] {ARGUMENT[of.argument]}", f"    {of.summary}"]
-    for option in (*of.options, words.INTO, words.OUTPUT):
+    for option in words.options_of(of):
         said = f" One of: {', '.join(option.choices)}." if option.choices else ""
-        lines.append(f"  --{option.name} {option.metavar}\n        {option.help}{said}")
-    if of.name == "chat":
-        lines.append(f"  --{words.NEW}\n        Forget the turns before.")
+        lines.append(
+            f"  --{option.name} {option.metavar}".rstrip() + f"\n        {option.help}{said}"
+        )
     return "\n".join(lines)
 
 

@@ -26,8 +26,7 @@ def offers(before: str) -> list[str]:
         return list(VERBS)
     if spoken[0] in COMMANDS:
         return []
-    options = [f"--{option.name}" for option in (*verb.options, words.INTO, words.OUTPUT)]
-    return [*options, f"--{words.NEW}"] if verb.name == "chat" else options
+    return [f"--{option.name}" for option in words.options_of(verb)]
 
 
 def _option(verb: Verb, word: str) -> Option | None:
@@ -35,6 +34,7 @@ def _option(verb: Verb, word: str) -> Option | None:
     if not word.startswith("--") or "=" in word or word == "--":
         return None
     try:
-        return verb._replace(options=(*verb.options, words.INTO, words.OUTPUT)).option(word[2:])
+        option = verb._replace(options=words.options_of(verb)).option(word[2:])
     except UnknownNameError:
         return None
+    return None if option.flag else option

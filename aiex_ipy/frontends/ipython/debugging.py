@@ -1,8 +1,10 @@
-"""`ai_debug()`: the last failure or another target, captured here where its frames are alive."""
+"""`ai_debug()` and `%aiex debug`: the last failure or another target, captured here, in the thread
+where its frames are alive."""
 
 from __future__ import annotations
 
-from typing import Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from aiex_ipy.errors import UsageError
 from aiex_ipy.frontends.ipython.asking import context_items
@@ -10,36 +12,69 @@ from aiex_ipy.frontends.ipython.session import Session, current_session
 from aiex_ipy.frontends.ipython.streaming import show_and_run
 from aiex_ipy.grounding.diagnosis.diagnose import diagnose
 from aiex_ipy.grounding.failure.capture import capture
+from aiex_ipy.operations.base import Request
 from aiex_ipy.operations.debug import DebugReport, DebugRequest
+
+if TYPE_CHECKING:
+    from aiex_ipy.frontends.ipython.magics import Call
+
+LAST = object()
+"""Stands for the last failure: None, written as an argument, is a value one may ask about."""
 
 
 def debug(
-    target: Any = None, context: Any = None, *, provider: str | None, model: str | None
+    target: Any,
+    context: Any,
+    *,
+    replace: bool,
+    provider: str | None,
+    model: str | None,
+    caller: FrameType,
 ) -> DebugReport:
     """Capture, explain, show, return; see `ai_debug`."""
     session = current_session()
-    request = request_for(session, target, context, provider=provider, model=model)
-    return show_and_run(session, request)
+    expression = argument_of(caller)
+    request = request_for(
+        session,
+        LAST if target is None and expression in ("", "None") else target,
+        expression=expression,
+        context=context,
+        provider=provider,
+        model=model,
+    )
+    report = show_and_run(session, request)
+    if replace:
+        put_in_place(session, report)
+    return report
 
 
 def request_for(
-    session: Session, target: Any, context: Any = None, *, provider: str | None, model: str | None
+    session: Session,
+    target: Any = LAST,
+    *,
+    expression: str = "",
+    context: Any = None,
+    provider: str | None = None,
+    model: str | None = None,
+    allow_secret_file: bool = False,
 ) -> DebugRequest:
-    """Return the request for a target, None being the last failure. Raises UsageError."""
-    if target is None:
+    """Return the request for a target, else for the last failure; `expression` is its source
+    text. Raises UsageError when nothing has failed."""
+    if target is LAST:
         target = session.failure
         if target is None:
             raise UsageError(
                 "No cell has failed since aiex was loaded.",
                 code="nothing_failed",
-                hint="Give the exception, frame, thread, task or value: ai_debug(target).",
+                hint="Give what went wrong: ai_debug(an exception, frame, thread, task or value).",
             )
     failure, moment = capture(
         target,
         cells=session.cells,
         name_of=session.label_of,
         names=session.shell.user_ns if session.shell is not None else None,
-        project_dir=str(session.engine.settings.project_dir),
+        project_dir=str(session.engine.settings.project_dir or ""),
+        expression=expression,
     )
     frame = moment.frame
     return DebugRequest(
@@ -49,4 +84,63 @@ def request_for(
         context=context_items(context),
         provider=provider,
         model=model,
+        allow_secret_file=allow_secret_file,
     )
+
+
+def argument_of(caller: FrameType) -> str:
+    """Return the source text of the first argument of the call that runs in a frame, or `""`."""
+    import ast
+
+    import executing
+
+    try:
+        node = executing.Source.executing(caller).node
+    except Exception:  # a source that cannot be read tells no text
+        return ""
+    if not isinstance(node, ast.Call):
+        return ""
+    named = [each.value for each in node.keywords if each.arg == "target"]
+    first = [*node.args, *named]
+    return ast.unparse(first[0]) if first else ""
+
+
+def put_in_place(session: Session, report: DebugReport) -> None:
+    """Put the mended cell into the front end in place of the cell that runs, or say why not."""
+    fix = report.best_fix
+    if fix is None:
+        print("There is no fix to put in place.")
+    elif fix.source.cell is None or session.shell is None:
+        print(f"The fix is for {fix.source.path}; only cells are replaced. See its diff above.")
+    else:
+        session.shell.set_next_input(fix.after, replace=True)
+
+
+def from_magic(call: Call) -> Request[Any]:
+    """Return the request of `%aiex debug [EXPRESSION]`, or of the cell below, which is run.
+
+    The expression is the user's own and is evaluated in their namespace.
+    """
+    session = call.session
+    words = call.found.question
+    target: Any = LAST
+    if call.body.strip():
+        if words:
+            raise UsageError(
+                f"There are two things to debug: {words!r} and the cell.",
+                code="two_targets",
+                hint="Leave the cell empty, or the expression out.",
+            )
+        run = session.shell.run_cell(call.body)
+        target = run.error_before_exec or run.error_in_exec
+        if target is None:
+            raise UsageError(
+                "The cell ran without an error.",
+                code="nothing_failed",
+                hint="Name the value that is wrong: %aiex debug EXPRESSION.",
+            )
+    elif words:
+        target = session.shell.ev(words)
+    if "replace" in call.found.values:
+        call.after = put_in_place
+    return request_for(session, target, expression=words, context=call.context(), **call.choice)

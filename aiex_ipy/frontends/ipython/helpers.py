@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -33,19 +34,28 @@ def ai_debug(
     target: Any = None,
     context: str | Subject | Sequence[str | Subject] | None = None,
     *,
+    replace: bool = False,
     provider: str | None = None,
     model: str | None = None,
 ) -> DebugReport:
     """Explain what went wrong, from the live frames: cause, evidence, and a fix as a diff.
 
-    Without `target` the last failed cell. Else an exception, a traceback or a frame, a thread, an
+    Without `target` the last failure. Else an exception, a traceback or a frame, a thread, an
     asyncio task or loop, a process id, a tuple like `("error", reason)`, or any wrong value. What
     the facts tell is shown first; a model's words follow when there is one. `context` is a path if
-    it exists, else text. Nothing of the user's objects is called.
+    it exists, else text. Nothing of the user's objects is called. With `replace` the mended cell
+    is put in place of the one that calls this.
     """
     from aiex_ipy.frontends.ipython.debugging import debug
 
-    return debug(target, context, provider=provider, model=model)
+    return debug(
+        target,
+        context,
+        replace=replace,
+        provider=provider,
+        model=model,
+        caller=sys._getframe(1),
+    )
 
 
 HELPERS: dict[str, Any] = {"ai": ai, "ai_debug": ai_debug}
@@ -58,8 +68,6 @@ def load_helpers(namespace: MutableMapping[str, Any] | None = None) -> tuple[str
     something else stays as it is, which is said.
     """
     if namespace is None:
-        import sys
-
         from aiex_ipy.frontends.ipython.session import current_shell
 
         shell = current_shell()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -43,12 +44,14 @@ def run(session: Session, line: str, cell: str | None) -> Any:
     found = words.read(line, default=None if cell is None else "ask", others=COMMANDS)
     into = _variable(found.values.get("into"))
     call = Call(session, found, (cell or "").rstrip())
-    request = _REQUESTS[found.verb.name](call)
+    request = _builder(found.verb.name)(call)
     for notice in call.notices:
         print(notice)
     result = show_and_run(session, request, found.values.get("output"))
     if call.conversation is not None:
         call.conversation.remember(call.question, result)
+    if call.after is not None:
+        call.after(session, result)
     if into:
         session.shell.user_ns[into] = result
     return None if into or _is_statement(session) else result
@@ -82,6 +85,8 @@ class Call:
         self.notices: list[str] = []
         self.conversation: Conversation | None = None
         self.question = ""
+        self.after: Callable[[Session, Any], None] | None = None
+        """What is done with the result once it was shown."""
 
     def get(self, key: str, default: str = "") -> Any:
         """Return the value of an option."""
@@ -89,8 +94,13 @@ class Call:
 
     @property
     def choice(self) -> dict[str, Any]:
-        """Provider and model as a request takes them."""
-        return {key: self.found.values.get(key) for key in ("provider", "model")}
+        """Provider, model and the leave to read secret files, as a request takes them."""
+        values = self.found.values
+        return {
+            "provider": values.get("provider"),
+            "model": values.get("model"),
+            "allow_secret_file": "allow_secret_file" in values,
+        }
 
     def read_question(self) -> str:
         """Return, and keep as `question`, the words of the line, then the cell, with values."""
@@ -164,7 +174,7 @@ def _chat(call: Call) -> Request[Any]:
 
     kind = call.get("type", "general")
     talks = call.session.conversations
-    if call.found.new or kind not in talks:
+    if call.get("new") or kind not in talks:
         talks[kind] = Conversation(kind)
     call.conversation = talks[kind]
     call.read_question()
@@ -268,9 +278,21 @@ def _cell_of(value: Any, session: Session) -> str:
     return str(known[1]) if known else ""
 
 
-_REQUESTS: dict[str, Callable[[Call], Request[Any]]] = {
+def _builder(verb: str) -> Callable[[Call], Request[Any]]:
+    """What makes the request of a verb, loaded on its first use."""
+    known = _REQUESTS[verb]
+    if isinstance(known, str):
+        module, _, name = known.partition(":")
+        found: Callable[[Call], Request[Any]] = getattr(import_module(module), name)
+        return found
+    return known
+
+
+_HERE = "aiex_ipy.frontends.ipython"
+_REQUESTS: dict[str, Callable[[Call], Request[Any]] | str] = {
     "ask": _ask,
     "chat": _chat,
     "analyze": _analyze,
+    "debug": f"{_HERE}.debugging:from_magic",
     "explain": _explain,
 }

@@ -10,8 +10,10 @@ from aiex_ipy.errors import UnknownNameError, UsageError, near_miss
 
 INTO = Option("into", "NAME", "The variable that gets the result.")
 OUTPUT = Option("output", "FORMAT", "The form in which the result is shown.", choices=FORMATS)
-NEW = "new"
-"""The one option without a value, of chat: forget the turns before."""
+NEW = Option("new", "", "Forget the turns before.", flag=True)
+REPLACE = Option("replace", "", "Put the mended cell in place of this one.", flag=True)
+ONLY_HERE = {"chat": (NEW,), "debug": (REPLACE,)}
+"""Options by verb that make sense in a session only."""
 
 # A quote opens a word only where the word begins, so that an apostrophe is none.
 _WORD = re.compile(
@@ -19,6 +21,11 @@ _WORD = re.compile(
     r"""|"(?:[^"\\]|\\.)*"(?=\s|$)|'(?:[^'\\]|\\.)*'(?=\s|$)|\S+"""
 )
 _OPTION = re.compile(r"--(?P<name>\w[\w-]*)(?:=(?P<value>.*))?", re.DOTALL)
+
+
+def options_of(verb: Verb) -> tuple[Option, ...]:
+    """Return the options a verb has in a magic: its own and those only magics have."""
+    return (*verb.options, INTO, OUTPUT, *ONLY_HERE.get(verb.name, ()))
 
 
 class Words:
@@ -32,7 +39,6 @@ class Words:
         self.verb = verb
         self.values: dict[str, str] = {}
         self.several: dict[str, list[str]] = {}
-        self.new = False
         self.arguments: list[str] = []
         self.question = ""
 
@@ -47,6 +53,15 @@ class Words:
             )
         else:
             self.values[option.key] = value
+
+    def _keep_flag(self, option: Option, text: str | None) -> None:
+        if text is not None:
+            raise UsageError(
+                f"'--{option.name}' takes no value, and was given {text!r}.",
+                code="surplus_value",
+                hint=f"Write --{option.name} alone.",
+            )
+        self.values[option.key] = "yes"
 
 
 def split(line: str) -> list[str]:
@@ -72,7 +87,7 @@ def read(line: str, *, default: str | None = None, others: Iterable[str] = ()) -
             f"%aiex has no verb {name!r}.", hint=near_miss(name, [*VERBS, *others])
         )
     verb = VERBS[name]
-    found = Words(verb._replace(options=(*verb.options, INTO, OUTPUT)))
+    found = Words(verb._replace(options=options_of(verb)))
     _sort(found, words, line)
     return found
 
@@ -90,11 +105,13 @@ def _sort(found: Words, words: list[re.Match[str]], line: str) -> None:
         elif match is None:
             found.arguments.append(_unquoted(word[0]))
             question.append(line[end : word.end()])
-        elif match["name"] == NEW and found.verb.name == "chat":
-            found.new = True
         else:
             option = found.verb.option(match["name"])
             text = match["value"]
+            if option.flag:
+                found._keep_flag(option, text)
+                end = word.end()
+                continue
             if text is None:
                 value = next(rest, None)
                 if value is None:

@@ -23,10 +23,18 @@ def capture(
     names: Mapping[str, Any] | None = None,
     project_dir: str = "",
     context: Sequence[str] = (),
+    expression: str = "",
 ) -> tuple[Failure, Moment]:
     """Return the record of a failure and the moment it was seen in."""
     frames = frames_of(target.__traceback__, cells=cells, name_of=name_of, project_dir=project_dir)
-    moment = Moment(error=target, frames=frames, cells=cells, names=names, project_dir=project_dir)
+    moment = Moment(
+        error=target,
+        frames=frames,
+        cells=cells,
+        names=names,
+        expression=expression,
+        project_dir=project_dir,
+    )
     kind = type(target)
     error = ErrorRecord(
         type=kind.__qualname__,

@@ -97,3 +97,16 @@ def test_every_line_is_read_or_refused(text: str) -> None:
 def test_no_character_of_a_line_is_lost(text: str) -> None:
     """Between the words there is nothing but blanks."""
     assert "".join("".join(split(text)).split()) == "".join(text.split())
+
+
+def test_a_flag_stands_alone() -> None:
+    """`--replace` takes no value: the word after it is the target."""
+    found = read("debug --replace total")
+    assert found.values == {"replace": "yes"}
+    assert found.question == "total"
+
+
+def test_a_flag_with_a_value_is_an_error() -> None:
+    """`--replace=no` cannot be meant to be a yes."""
+    with pytest.raises(UsageError, match="takes no value"):
+        read("debug --replace=no")
