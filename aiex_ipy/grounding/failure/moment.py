@@ -9,6 +9,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from aiex_ipy.grounding.cells import RanCell
+from aiex_ipy.grounding.failure.evaluate import Found, Scope, evaluate
 from aiex_ipy.grounding.fix import Source
 
 
@@ -59,7 +60,8 @@ class Moment:
     """A failure as it can be looked into: the error to explain, those it came from, and frames
     (outermost first) of the former.
 
-    `value` and `expression` are set for a wrong value without an exception. `cells` are those
+    `asked` and `expression` are set for a wrong value without an exception: the value itself and
+    the source text it came from, "" when unknown. `cells` are those
     that ran, oldest first. `names` is the user's namespace.
     """
 
@@ -71,7 +73,7 @@ class Moment:
         frames: Sequence[LiveFrame] = (),
         cells: Sequence[RanCell] = (),
         names: Mapping[str, Any] | None = None,
-        value: Any = None,
+        asked: Any = None,
         expression: str = "",
         project_dir: str = "",
     ) -> None:
@@ -80,9 +82,24 @@ class Moment:
         self.frames = tuple(frames)
         self.cells = tuple(cells)
         self.names: Mapping[str, Any] = names if names is not None else {}
-        self.value = value
+        self.asked = asked
         self.expression = expression
         self.project_dir = project_dir
+
+    def value(self, node: ast.AST | str, frame: LiveFrame | None = None) -> Found:
+        """Return whether the value of an expression is known, and the value, as it is now.
+
+        `frame` left out: `self.frame`, and without frames the user's namespace. Runs none of the
+        user's code: see `evaluate`.
+        """
+        if isinstance(node, str):
+            try:
+                node = ast.parse(node, mode="eval").body
+            except (SyntaxError, ValueError):
+                return False, None
+        frame = frame or self.frame
+        scope = Scope(frame.locals, frame.globals) if frame is not None else Scope(self.names)
+        return evaluate(node, scope)
 
     @property
     def frame(self) -> LiveFrame | None:
