@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 from msgspec import Struct, field
 
-from aiex_ipy.errors import AiexError, InvalidAnswerError, UsageError, WorkspaceError
+from aiex_ipy.errors import AiexError, UsageError, WorkspaceError
 from aiex_ipy.grounding.facts import (
     SEVERITIES,
     Category,
@@ -28,6 +28,7 @@ from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
 from aiex_ipy.operations.claims import confirmed
 from aiex_ipy.operations.inputs import CODE, subject_of
 from aiex_ipy.operations.recommend import Recommendation, recommend
+from aiex_ipy.operations.structured import closed, decoded
 from aiex_ipy.operations.view import View
 from aiex_ipy.prompts.fit import Prompt
 from aiex_ipy.prompts.templates import template
@@ -231,7 +232,7 @@ class AnalyzeOperation:
 
     def parse(self, answer: Answer, request: AnalyzeRequest, grounding: Grounding) -> Analysis:
         facts = self.without_model(request, grounding)
-        judgement = _judgement(answer)
+        judgement = decoded(answer, Judgement)
         claims = tuple(
             _checked(claim, grounding.subjects, CATEGORIES[request.type])
             for claim in judgement.issues
@@ -275,8 +276,7 @@ def _nothing_in(paths: Sequence[str]) -> UsageError:
 
 
 def _judgement_schema() -> dict[str, Any]:
-    """The JSON schema of `Judgement` with every property required and no others, the form
-    OpenAI's strict mode asks for (Structured Outputs guide, "all fields must be required")."""
+    """The JSON schema of `Judgement`."""
     text = {"type": "string"}
     issue = {
         "line": {"type": "integer"},
@@ -286,41 +286,16 @@ def _judgement_schema() -> dict[str, Any]:
         "severity": {"type": "string", "enum": list(SEVERITIES)},
         "category": {"type": "string", "enum": list(CATEGORIES["all"][1:])},
     }
-    return _closed(
+    return closed(
         {
             "summary": text,
-            "issues": {"type": "array", "items": _closed(issue)},
+            "issues": {"type": "array", "items": closed(issue)},
             "recommendations": {
                 "type": "array",
-                "items": _closed({"title": text, "detail": text}),
+                "items": closed({"title": text, "detail": text}),
             },
         }
     )
-
-
-def _closed(properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-def _judgement(answer: Answer) -> Judgement:
-    text = answer.text.strip()
-    start, end = text.find("{"), text.rfind("}")
-    try:
-        return msgspec.json.decode(text[start : end + 1] if start >= 0 else text, type=Judgement)
-    except (msgspec.DecodeError, UnicodeError) as error:
-        cut = " It was cut at the token limit." if answer.finish == "length" else ""
-        raise InvalidAnswerError(
-            f"{answer.model!r} did not answer with the JSON asked for: {error}.{cut}",
-            hint="Choose a larger model with --model.",
-            provider=answer.provider,
-            model=answer.model,
-            partial=answer.text,
-        ) from error
 
 
 def _checked(
