@@ -16,6 +16,7 @@ from aiex_ipy.operations.ask import AskRequest
 from aiex_ipy.operations.chat import ChatRequest
 from aiex_ipy.operations.debug import DebugReport, DebugRequest
 from aiex_ipy.operations.explain import ExplainRequest, Explanation
+from aiex_ipy.operations.suggest_tests import TestSuggestions, TestSuggestRequest
 from aiex_ipy.render.results import schema
 
 ROOT = Path(__file__).parents[1]
@@ -26,6 +27,7 @@ OPERATIONS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "analyze": (AnalyzeRequest, Analysis),
     "debug": (DebugRequest, DebugReport),
     "explain": (ExplainRequest, Explanation),
+    "test_suggest": (TestSuggestRequest, TestSuggestions),
 }
 HEAD = """\
 # Requests and results

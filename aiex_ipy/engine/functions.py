@@ -16,6 +16,7 @@ from aiex_ipy.operations.analyze import Analysis, AnalyzeRequest, AnalyzeType
 from aiex_ipy.operations.ask import AskRequest
 from aiex_ipy.operations.base import Request
 from aiex_ipy.operations.explain import ExplainRequest, Explanation, Level
+from aiex_ipy.operations.suggest_tests import TestSuggestions, request_for
 
 P = ParamSpec("P")
 Res = TypeVar("Res")
@@ -105,13 +106,35 @@ def _explain(
     )
 
 
+def _test_suggest(
+    target: Any,
+    *,
+    symbol: str = "",
+    provider: str | None = None,
+    model: str | None = None,
+    allow_secret_file: bool = False,
+) -> Request[TestSuggestions]:
+    """Suggest tests for a path, a dotted name, a ready subject, or a live function, class, method
+    or module; see `TestSuggestions`."""
+    return request_for(
+        target,
+        symbol=symbol,
+        provider=provider,
+        model=model,
+        allow_secret_file=allow_secret_file,
+    )
+
+
 ask = _sync(_ask)
 ask_async = _async(_ask, "ask_async")
 analyze = _sync(_analyze)
 analyze_async = _async(_analyze, "analyze_async")
 explain = _sync(_explain)
 explain_async = _async(_explain, "explain_async")
+test_suggest = _sync(_test_suggest)
+test_suggest_async = _async(_test_suggest, "test_suggest_async")
 ask.__name__, analyze.__name__, explain.__name__ = "ask", "analyze", "explain"
+test_suggest.__name__ = "test_suggest"
 Chat = Conversation
 
 

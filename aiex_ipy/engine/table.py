@@ -14,6 +14,7 @@ _OPERATIONS = {
     "analyze": "aiex_ipy.operations.analyze:AnalyzeOperation",
     "debug": "aiex_ipy.operations.debug:DebugOperation",
     "explain": "aiex_ipy.operations.explain:ExplainOperation",
+    "test_suggest": "aiex_ipy.operations.suggest_tests:TestSuggestOperation",
 }
 Res = TypeVar("Res")
 _made: dict[str, Operation[Any, Any]] = {}

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from aiex_ipy.errors import EmptyAnswerError, UsageError
 from aiex_ipy.grounding.explain import explain_module, explain_symbol, find
-from aiex_ipy.grounding.facts import Issue, Subject
+from aiex_ipy.grounding.facts import Subject
 from aiex_ipy.grounding.names import Names
 from aiex_ipy.grounding.outline import FactGroup, Focus, outline
 from aiex_ipy.grounding.parsed import ParsedModule
@@ -19,7 +19,13 @@ from aiex_ipy.operations.ask import finished
 from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
 from aiex_ipy.operations.inputs import CODE, checked_query
 from aiex_ipy.operations.neighbours import neighbours
-from aiex_ipy.operations.targets import only_definition, parsed_target, target_of
+from aiex_ipy.operations.targets import (
+    nothing_known,
+    only_definition,
+    parsed_target,
+    problem_of,
+    target_of,
+)
 from aiex_ipy.operations.view import View
 from aiex_ipy.prompts.fit import Prompt, Section
 from aiex_ipy.prompts.templates import template
@@ -95,7 +101,7 @@ class ExplainOperation:
         parsed, _ = parsed_target(subject)
         if parsed.error is not None:
             return Grounding(
-                subjects=(subject,), extra={"kind": "text", "problem": _problem(parsed.error)}
+                subjects=(subject,), extra={"kind": "text", "problem": problem_of(parsed.error)}
             )
         level = _level(request)
         symbol = symbol or only_definition(parsed)
@@ -123,7 +129,7 @@ class ExplainOperation:
         subject = grounding.subjects[0]
         notices: tuple[str, ...] = ()
         if grounding.extra["kind"] == "text":
-            notices = (_nothing_known(subject, grounding.extra.get("problem")),)
+            notices = (nothing_known(subject, grounding.extra.get("problem")),)
         return Explanation(
             target=request.target or subject.path,
             path=subject.path,
@@ -217,22 +223,6 @@ def _last_name(path: str) -> str:
 
 def _level(request: ExplainRequest) -> Literal["basic", "intermediate", "advanced"]:
     return "advanced" if request.level == "detailed" else request.level
-
-
-def _problem(error: Issue) -> str:
-    place = "" if error.cell is not None else f", line {error.line}"
-    return f"{error.message}{place}"
-
-
-def _nothing_known(subject: Subject, problem: str | None) -> str:
-    """Say why the parse tree tells nothing of a subject."""
-    if problem:
-        return f"{subject.path} cannot be parsed: {problem}."
-    if not subject.text.strip():
-        return f"{subject.path} is empty."
-    size = len(subject.text.splitlines())
-    lines = "1 line" if size == 1 else f"{size} lines"
-    return f"{subject.path} is no Python code: {lines} of {subject.language}."
 
 
 def _target(request: ExplainRequest, view: View) -> tuple[Subject | None, str]:

@@ -6,7 +6,7 @@ import ast
 import re
 
 from aiex_ipy.errors import UnknownNameError, UsageError
-from aiex_ipy.grounding.facts import Subject
+from aiex_ipy.grounding.facts import Issue, Subject
 from aiex_ipy.grounding.notebook import Cells, read_cell, read_notebook
 from aiex_ipy.grounding.parsed import ParsedModule
 from aiex_ipy.grounding.python import dedent, parse
@@ -70,6 +70,23 @@ def only_definition(parsed: ParsedModule) -> str:
     ):
         return body[0].name
     return ""
+
+
+def problem_of(error: Issue) -> str:
+    """Return why a text does not parse, with its line where that is the file's."""
+    place = "" if error.cell is not None else f", line {error.line}"
+    return f"{error.message}{place}"
+
+
+def nothing_known(subject: Subject, problem: str | None = None) -> str:
+    """Say why the parse tree tells nothing of a subject."""
+    if problem:
+        return f"{subject.path} cannot be parsed: {problem}."
+    if not subject.text.strip():
+        return f"{subject.path} is empty."
+    size = len(subject.text.splitlines())
+    lines = "1 line" if size == 1 else f"{size} lines"
+    return f"{subject.path} is no Python code: {lines} of {subject.language}."
 
 
 def _looks_like_path(target: str) -> bool:

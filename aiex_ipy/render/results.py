@@ -14,6 +14,7 @@ RENDERERS = {
     "Answer": "answer",
     "DebugReport": "debugging",
     "Explanation": "explanation",
+    "TestSuggestions": "suggestions",
 }
 """Which module of this package renders which result; none is imported before its first."""
 

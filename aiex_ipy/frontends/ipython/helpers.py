@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from aiex_ipy.grounding.facts import Subject
     from aiex_ipy.messages import Answer
     from aiex_ipy.operations.debug import DebugReport
+    from aiex_ipy.operations.suggest_tests import TestSuggestions
 
 
 def ai(
@@ -58,7 +59,29 @@ def ai_debug(
     )
 
 
-HELPERS: dict[str, Any] = {"ai": ai, "ai_debug": ai_debug}
+def ai_test_suggest(
+    target: Any,
+    *,
+    symbol: str = "",
+    provider: str | None = None,
+    model: str | None = None,
+) -> TestSuggestions:
+    """Suggest what to test of a function, class, method, module or file, and why.
+
+    `target` is the object itself, its dotted name, or a path; `symbol` a name in that file. Each
+    suggestion names the branch or boundary and its line; tests there are, and coverage data, are
+    taken into account. A named model may add some, which must name lines that are there.
+    """
+    from aiex_ipy.frontends.ipython.surveying import test_suggest
+
+    return test_suggest(target, symbol=symbol, provider=provider, model=model)
+
+
+HELPERS: dict[str, Any] = {
+    "ai": ai,
+    "ai_debug": ai_debug,
+    "ai_test_suggest": ai_test_suggest,
+}
 
 
 def load_helpers(namespace: MutableMapping[str, Any] | None = None) -> tuple[str, ...]:
