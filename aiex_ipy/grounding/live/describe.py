@@ -4,45 +4,46 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiex_ipy.grounding.live.description import CHARACTERS, Description
+from msgspec.structs import replace
 
-SCALARS = (int, float, complex, bool, type(None))
-TEXTS = (str, bytes, bytearray)
+from aiex_ipy.grounding.live import code, standard
+from aiex_ipy.grounding.live.description import CHARACTERS, DEPTH, ITEMS, Description
+from aiex_ipy.grounding.live.libraries import described
+from aiex_ipy.grounding.live.printing import Printer
+from aiex_ipy.grounding.live.static import full_name
+from aiex_ipy.grounding.live.text import line, lines
+from aiex_ipy.redaction.shapes import WITHHELD
+
+__all__ = ["describe", "line", "lines"]
+
+_NAME = 200
 
 
-def describe(value: Any, name: str = "") -> Description:
-    """Return what is known of `value`, called `name`."""
+def describe(
+    value: Any,
+    name: str = "",
+    *,
+    depth: int = DEPTH,
+    items: int = ITEMS,
+    characters: int = CHARACTERS,
+) -> Description:
+    """Return what is known of `value`, called `name`, as far as is safe; never raises.
+
+    Containers are shown `depth` deep, by `items` items each, the printed value cut at `characters`.
+    No method, property or descriptor of a class of the user's is called. Lazy and remote values are
+    not computed. A value under a secret-looking name is withheld.
+    """
     kind = type(value)
-    label = kind.__qualname__ if kind.__module__ == "builtins" else _full_name(kind)
-    if kind in SCALARS:
-        return Description(name=name, type=label, kind="scalar", value=_cut(repr(value)))
-    if kind in TEXTS:
-        shown = _cut(repr(value[:CHARACTERS]))
-        return Description(name=name, type=label, kind="text", length=len(value), value=shown)
-    return Description(name=name, type=label)
-
-
-def line(description: Description) -> str:
-    """Return the description as one line of text."""
-    parts = [description.type]
-    if description.shape is not None:
-        parts.append(f"shape {description.shape}")
-    elif description.length is not None:
-        parts.append(f"length {description.length}")
-    if description.dtype:
-        parts.append(description.dtype)
-    parts += [f"{label} {text}" for label, text in description.facts]
-    if description.columns:
-        columns = ", ".join(f"{each.name}: {each.dtype}" for each in description.columns)
-        parts.append(f"columns {columns}")
-    head = ", ".join(parts)
-    shown = f" = {description.value}" if description.value else ""
-    return f"{description.name or 'value'}: {head}{shown}"
-
-
-def _full_name(kind: type) -> str:
-    return f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= CHARACTERS else f"{text[: CHARACTERS - 1]}…"
+    printer = Printer(depth=depth, items=items, characters=characters)
+    shown_name = printer.cut([name], _NAME)
+    try:
+        if printer.is_secret(name, value):
+            return Description(name=shown_name, type=full_name(kind), value=WITHHELD, withheld=True)
+        found = code.describe(value, printer)
+        if found is None:
+            found = described(value, printer)
+        if found is None:
+            found = standard.describe(value, printer)
+    except Exception as error:  # half-made objects of C extensions fail in ways of their own
+        found = Description(type=full_name(kind), facts=(("not described", type(error).__name__),))
+    return replace(found, name=shown_name, withheld=printer.withheld or found.withheld)
