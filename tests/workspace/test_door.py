@@ -248,8 +248,8 @@ def test_secret_files_are_always_denied(
     file.parent.mkdir(exist_ok=True, parents=True)
     file.write_text("#!x\n")
     assert refused(name) == (
-        f"denied: {name!r} is a place for keys and secrets. Use --allow-secret-file on the "
-        "command line if it may be read and sent."
+        f"denied: {name!r} is a place for keys and secrets. Use --allow-secret-file "
+        "if it may be read and sent."
     )
     assert workspace(project).read(name, allow_secret_file=True).text == "#!x\n"
 
