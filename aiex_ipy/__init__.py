@@ -25,6 +25,7 @@ _PUBLIC = {
     "test_suggest_async": "aiex_ipy.engine.functions:test_suggest_async",
     "Chat": "aiex_ipy.engine.functions:Chat",
     "config": "aiex_ipy.engine.functions:config",  # here `aiex_ipy.config` is the package
+    "debug_info": "aiex_ipy.engine.debug_info:debug_info",
     "Answer": "aiex_ipy.messages:Answer",
     "Analysis": "aiex_ipy.operations.analyze:Analysis",
     "DebugReport": "aiex_ipy.operations.debug:DebugReport",

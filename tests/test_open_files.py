@@ -14,6 +14,7 @@ OWN_FILES = {
     "aiex_ipy/config/files.py": "settings files",
     "aiex_ipy/config/reference.py": "the generated reference page",
     "aiex_ipy/config/writing.py": "settings files",
+    "aiex_ipy/frontends/cli/ipython.py": "IPython's start-up file, at the user's command",
     "aiex_ipy/frontends/cli/output.py": "results, where the user said by --output",
     "aiex_ipy/frontends/cli/pages.py": "help pages of the package",
     "aiex_ipy/grounding/failure/frames.py": "the source of code that ran, as Python has read it",

@@ -84,6 +84,11 @@ class Engine:
         await self._left(models)
 
     @property
+    def loop_running(self) -> bool:
+        """True once a request has needed the loop's thread."""
+        return self._loop.started
+
+    @property
     def models(self) -> Router:
         """The configured providers as one."""
         with self._lock:

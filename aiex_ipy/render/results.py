@@ -15,6 +15,7 @@ RENDERERS = {
     "DebugReport": "debugging",
     "Explanation": "explanation",
     "TestSuggestions": "suggestions",
+    "Status": "standing",
 }
 """Which module of this package renders which result; none is imported before its first."""
 

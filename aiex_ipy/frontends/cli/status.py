@@ -15,18 +15,11 @@ def status(output: str) -> None:
     from aiex_ipy.engine.status import status_of
     from aiex_ipy.frontends.cli.run import engine_for
     from aiex_ipy.render.results import to_json
+    from aiex_ipy.render.standing import text
 
     with engine_for() as engine:
         found = status_of(engine)
     if output == "json":
         print(to_json(found), end="")
         return
-    print(f"aiex {found.version}")
-    print(f"project      {found.project_dir}")
-    print(f"provider     {found.provider or 'none'}" + (f" ({found.why})" if found.why else ""))
-    print(f"model        {found.model or 'the provider chooses'}")
-    print(f"providers    {', '.join(found.providers) or 'none'}")
-    print(f"local model  {found.local_model}")
-    print("analyzers    " + ", ".join(f"{name} {at}" for name, at in found.analyzers.items()))
-    for notice in found.notices:
-        print(f"note         {notice}")
+    print(text(found), end="")

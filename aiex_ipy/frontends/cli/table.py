@@ -50,6 +50,13 @@ COMMANDS: Table = {
             "set": Entry("Set one value in a settings file.", f"{_CLI}.config:set_value"),
         },
     ),
+    "ipython": Entry(
+        "Load aiex with every IPython and kernel, or no longer.",
+        commands={
+            "install": Entry("Add aiex to a profile's start-up.", f"{_CLI}.ipython:install"),
+            "uninstall": Entry("Take it out again.", f"{_CLI}.ipython:uninstall"),
+        },
+    ),
     "status": Entry("What is configured and ready.", f"{_CLI}.status:status"),
     "doctor": Entry(
         "Check the installation, with a remedy for each fault.", f"{_CLI}.doctor:doctor"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from aiex_ipy.engine.verbs import VERBS, Verb
 from aiex_ipy.errors import UnknownNameError, UsageError, near_miss
@@ -41,6 +42,29 @@ def show_help(session: Session, arguments: list[str]) -> None:
     print(INTRODUCTION, *lines, "", VALUES, sep="\n", end="")
 
 
+def show_helpers(session: Session, helpers: Mapping[str, Any]) -> None:
+    """Show each helper's head and first sentence, then the magic's help."""
+    for name, helper in helpers.items():
+        if callable(helper):
+            head = f"{name}{_parameters(helper)}"
+            print(f"{head}\n    {(inspect.getdoc(helper) or '').splitlines()[0]}")
+        else:
+            print(f"{name}\n    {helper!r}")
+    print()
+    show_help(session, [])
+
+
+def _parameters(helper: Any) -> str:
+    """The parameters without their types: those a user types first come first."""
+    parameters = inspect.signature(helper).parameters.values()
+    shown = [
+        each.name if each.default is each.empty else f"{each.name}={each.default!r}"
+        for each in parameters
+        if each.name not in ("provider", "model")
+    ]
+    return f"({', '.join(shown)})"
+
+
 def _summary(name: str) -> str:
     return (COMMANDS[name].__doc__ or "").partition(": ")[2]
 
@@ -65,18 +89,9 @@ def show_version(session: Session, arguments: list[str]) -> None:
 
 def show_status(session: Session, arguments: list[str]) -> None:
     """`status`: what is configured and ready."""
-    from aiex_ipy.engine.status import status_of
-    from aiex_ipy.render.safe import plain
+    from aiex_ipy.frontends.ipython.overview import status
 
-    found = status_of(session.engine)
-    print(f"aiex {found.version}, project {found.project_dir}")
-    asked = "none: analyze and explain answer from facts alone"
-    if found.provider:
-        asked = f"{found.provider}, {found.model or 'its own default model'} ({found.why})"
-    print(f"provider: {plain(asked)}")
-    print(f"local model: {plain(found.local_model)}")
-    for notice in found.notices:
-        print(plain(notice))
+    status(session)
 
 
 def config(session: Session, arguments: list[str]) -> None:
@@ -156,4 +171,5 @@ COMMANDS: dict[str, Callable[[Session, list[str]], None]] = {
     "doctor": command_line("doctor", "check the installation, with a remedy for each fault."),
     "llm": command_line("llm", "health, models, providers."),
     "models": command_line("models", "list, pull, remove local models."),
+    "ipython": command_line("ipython", "install, uninstall: load aiex with every IPython."),
 }

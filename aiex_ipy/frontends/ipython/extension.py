@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiex_ipy.frontends.ipython.configurable import Aiex
-from aiex_ipy.frontends.ipython.helpers import HELPERS, add_helpers
+from aiex_ipy.frontends.ipython.helpers import add_helpers
 from aiex_ipy.frontends.ipython.session import Session, forget_session, register_session
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ MAGIC = "aiex"
 QUESTION = re.compile(r"(?P<start>\s*(?:[\w.]+\s*=\s*)?)%aiex[ \t]+(?P<words>\S+[ \t].*\?)\s*")
 QUOTES = re.compile(r"\"{3}|'{3}")
 RESULTS = {
+    "aiex_ipy.engine.status": "Status",
     "aiex_ipy.messages": "Answer",
     "aiex_ipy.operations.analyze": "Analysis",
     "aiex_ipy.operations.debug": "DebugReport",
@@ -60,6 +61,7 @@ class Extension:
         self._add_displays()
         self._add_hook()
         self._add_configurable()
+        self._add_debugger()
 
     def remove(self) -> None:
         """Undo everything, last first."""
@@ -106,7 +108,7 @@ class Extension:
 
     def _add_helpers(self) -> None:
         shell = self.shell
-        added = {name: HELPERS[name] for name in add_helpers(shell.user_ns)}
+        added = {name: shell.user_ns[name] for name in add_helpers(shell.user_ns)}
         shell.user_ns_hidden.update(added)
 
         def undo() -> None:
@@ -155,6 +157,15 @@ class Extension:
                 aiex.update_config(shell.config)
             except AiexError as error:
                 print(f"The settings in IPython's configuration are left out: {error}")
+
+    def _add_debugger(self) -> None:
+        """Give pdb its `ai` command. Importing pdb costs 3.5 ms; IPython does so only when its
+        debugger starts, of which no hook tells."""
+        import pdb
+
+        from aiex_ipy.frontends.ipython.debugger import add_command
+
+        self._undo.append(add_command(pdb))
 
 
 def complete(shell: InteractiveShell, event: Any) -> list[str]:

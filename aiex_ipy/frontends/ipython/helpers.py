@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
 from collections.abc import MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aiex_ipy.engine.status import Status
     from aiex_ipy.grounding.facts import Subject
     from aiex_ipy.messages import Answer
     from aiex_ipy.operations.debug import DebugReport
@@ -77,11 +79,46 @@ def ai_test_suggest(
     return test_suggest(target, symbol=symbol, provider=provider, model=model)
 
 
+def ai_status() -> Status:
+    """Show what is configured and ready, and what this session knows; return it."""
+    from aiex_ipy.frontends.ipython.overview import status
+    from aiex_ipy.frontends.ipython.session import current_session
+
+    return status(current_session())
+
+
+def ai_help() -> None:
+    """Show the helpers with a line each, and the magic's verbs."""
+    from aiex_ipy.frontends.ipython.commands import show_helpers
+    from aiex_ipy.frontends.ipython.session import current_session
+
+    show_helpers(current_session(), HELPERS)
+
+
+class Shortcuts:
+    """The helpers by short names: `H.ai("…")`, `H.debug()`, `H.status()`."""
+
+    def __init__(self, helpers: dict[str, Any]) -> None:
+        for short in ("ai", "complete", "eval", "debug", "status"):
+            helper = helpers.get(short) or helpers.get(f"ai_{short}")
+            if helper is not None:
+                setattr(self, short, helper)
+
+    def __repr__(self) -> str:
+        return ", ".join(f"H.{name}()" for name in vars(self))
+
+
 HELPERS: dict[str, Any] = {
     "ai": ai,
     "ai_debug": ai_debug,
     "ai_test_suggest": ai_test_suggest,
+    "ai_status": ai_status,
+    "ai_help": ai_help,
 }
+HELPERS["H"] = Shortcuts(HELPERS)
+PLAIN_NAMES: dict[str, Any] = {"status": ai_status, "help": ai_help}
+"""Names that are added only where they hide nothing of the user's or of Python's, who is told
+nothing then: `help` is Python's own nearly everywhere."""
 
 
 def load_helpers(namespace: MutableMapping[str, Any] | None = None) -> tuple[str, ...]:
@@ -110,4 +147,8 @@ def add_helpers(namespace: MutableMapping[str, Any]) -> tuple[str, ...]:
                 f"{name!r} is a name of your own and stays. "
                 f"Use %aiex, or del {name} and run %reload_ext aiex."
             )
+    for name, helper in PLAIN_NAMES.items():
+        if namespace.get(name, helper) is helper and not hasattr(builtins, name):
+            namespace[name] = helper
+            added.append(name)
     return tuple(added)

@@ -1,0 +1,61 @@
+"""The `ai` command of pdb: explain the frame or the failure one is looking at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+COMMAND = "do_ai"
+
+
+def do_ai(debugger: Any, words: str) -> None:
+    """ai [QUESTION]
+
+    Explain what went wrong here: the failure that led to this frame, else the frame itself.
+    """
+    from aiex_ipy.errors import AiexError
+    from aiex_ipy.frontends.ipython.debugging import request_for
+    from aiex_ipy.frontends.ipython.session import current_session
+    from aiex_ipy.frontends.ipython.streaming import show_and_run
+
+    session = current_session()
+    try:
+        target = failure_here(debugger, session.failure)
+        show_and_run(session, request_for(session, target, context=words.strip() or None))
+    except AiexError as error:
+        debugger.error(str(error))
+
+
+def failure_here(debugger: Any, last: BaseException | None) -> Any:
+    """Return the exception whose traceback holds the debugger's frame, else that frame."""
+    import sys
+
+    frame = debugger.curframe
+    known = (
+        (frame.f_locals.get("__exception__") or (None, None))[1],
+        sys.exc_info()[1],
+        getattr(sys, "last_exc", None),
+        getattr(sys, "last_value", None),
+        last,
+    )
+    for error in known:
+        traceback = error.__traceback__ if isinstance(error, BaseException) else None
+        while traceback is not None:
+            if traceback.tb_frame is frame:
+                return error
+            traceback = traceback.tb_next
+    return frame
+
+
+def add_command(pdb: Any) -> Callable[[], None]:
+    """Add the command to the debugger class of the module `pdb`, from which IPython's derive,
+    and return what takes it away. One that is there stays."""
+    if hasattr(pdb.Pdb, COMMAND):
+        return lambda: None
+    setattr(pdb.Pdb, COMMAND, do_ai)
+
+    def remove() -> None:
+        if pdb.Pdb.__dict__.get(COMMAND) is do_ai:
+            delattr(pdb.Pdb, COMMAND)
+
+    return remove
