@@ -15,6 +15,7 @@ from aiex_ipy.operations.analyze import Analysis, AnalyzeRequest
 from aiex_ipy.operations.ask import AskRequest
 from aiex_ipy.operations.chat import ChatRequest
 from aiex_ipy.operations.debug import DebugReport, DebugRequest
+from aiex_ipy.operations.evaluate import EvalRequest, Evaluation
 from aiex_ipy.operations.explain import ExplainRequest, Explanation
 from aiex_ipy.operations.suggest_tests import TestSuggestions, TestSuggestRequest
 from aiex_ipy.render.results import schema
@@ -26,6 +27,7 @@ OPERATIONS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "chat": (ChatRequest, Answer),
     "analyze": (AnalyzeRequest, Analysis),
     "debug": (DebugRequest, DebugReport),
+    "eval": (EvalRequest, Evaluation),
     "explain": (ExplainRequest, Explanation),
     "test_suggest": (TestSuggestRequest, TestSuggestions),
 }

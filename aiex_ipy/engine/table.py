@@ -13,6 +13,7 @@ _OPERATIONS = {
     "chat": "aiex_ipy.operations.chat:ChatOperation",
     "analyze": "aiex_ipy.operations.analyze:AnalyzeOperation",
     "debug": "aiex_ipy.operations.debug:DebugOperation",
+    "eval": "aiex_ipy.operations.evaluate:EvalOperation",
     "explain": "aiex_ipy.operations.explain:ExplainOperation",
     "test_suggest": "aiex_ipy.operations.suggest_tests:TestSuggestOperation",
 }

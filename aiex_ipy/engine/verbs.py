@@ -111,6 +111,12 @@ VERBS: dict[str, Verb] = {
             (CONTEXT, *COMMON),
         ),
         Verb(
+            "eval",
+            "Run code and say what it did: value, time, memory, names changed.",
+            "question",
+            (Option("facts", "", "Show what was measured, and ask no model.", flag=True), *COMMON),
+        ),
+        Verb(
             "explain",
             "Explain code: a file, a name, or a topic.",
             "target",

@@ -13,6 +13,7 @@ RENDERERS = {
     "Analysis": "analysis",
     "Answer": "answer",
     "DebugReport": "debugging",
+    "Evaluation": "evaluation",
     "Explanation": "explanation",
     "TestSuggestions": "suggestions",
     "Status": "standing",

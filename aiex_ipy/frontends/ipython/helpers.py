@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from aiex_ipy.grounding.facts import Subject
     from aiex_ipy.messages import Answer
     from aiex_ipy.operations.debug import DebugReport
+    from aiex_ipy.operations.evaluate import Evaluation
     from aiex_ipy.operations.suggest_tests import TestSuggestions
 
 
@@ -59,6 +60,21 @@ def ai_debug(
         model=model,
         caller=sys._getframe(1),
     )
+
+
+def ai_eval(
+    code: str, explain: bool = True, *, provider: str | None = None, model: str | None = None
+) -> Evaluation:
+    """Run code in your namespace, as a cell, and say what it did: value, time, memory, names.
+
+    `await` and magics are allowed; what it prints and shows comes at once and in order. An error
+    is not raised but explained, as by `ai_debug`; an interrupt is raised. `value` and `error` of
+    the result are the live ones. `_`, `Out`, `In` and the history stay as they are. Without
+    `explain` what was measured is shown and no model is asked.
+    """
+    from aiex_ipy.frontends.ipython.evaluating import evaluate
+
+    return evaluate(code, explain, provider=provider, model=model)
 
 
 def ai_test_suggest(
@@ -111,6 +127,7 @@ class Shortcuts:
 HELPERS: dict[str, Any] = {
     "ai": ai,
     "ai_debug": ai_debug,
+    "ai_eval": ai_eval,
     "ai_test_suggest": ai_test_suggest,
     "ai_status": ai_status,
     "ai_help": ai_help,

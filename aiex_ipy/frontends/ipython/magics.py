@@ -294,5 +294,6 @@ _REQUESTS: dict[str, Callable[[Call], Request[Any]] | str] = {
     "chat": _chat,
     "analyze": _analyze,
     "debug": f"{_HERE}.debugging:from_magic",
+    "eval": f"{_HERE}.evaluating:from_magic",
     "explain": _explain,
 }

@@ -136,6 +136,13 @@ class Session:
         if error is not None:
             self.failure = error
 
+    def note_evaluated(self, code: str, error: BaseException | None) -> None:
+        """Remember code that `ai_eval` ran, as a cell without a number."""
+        self._ran.append((None, code, error is None))
+        del self._ran[:-MAX_CELLS]
+        if error is not None:
+            self.failure = error
+
     @property
     def cells(self) -> tuple[RanCell, ...]:
         """The cells that ran, oldest first."""

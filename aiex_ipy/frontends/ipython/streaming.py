@@ -147,12 +147,12 @@ def _show_and_run(session: Session, request: Request[Res], output: str | None) -
     return result
 
 
-def quiet(interrupt: Interrupt) -> Interrupt:
+def quiet(interrupt: Interrupt, why: str = "the request was ended.") -> Interrupt:
     """Make IPython show an interrupt as one line instead of our frames, and return it.
 
     Source: `InteractiveShell.showtraceback` asks an exception for `_render_traceback_`.
     """
-    line = f"{type(interrupt).__name__}: the request was ended."
+    line = f"{type(interrupt).__name__}: {why}"
     interrupt._render_traceback_ = lambda: [line]  # type: ignore[attr-defined]
     return interrupt
 

@@ -1,0 +1,73 @@
+"""What code prints, passed on at once, with its size and its beginning and end kept."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from aiex_ipy.grounding.evaluation.record import Printed
+
+KEPT = 2_000
+"""Characters kept of the beginning, and as many of the end."""
+
+
+class Tee:
+    """Stands for a stream: everything goes to it, `write` counts and keeps.
+
+    Code that holds on to it (a logging handler, a thread) goes on writing to the stream after
+    `close`, and nothing is kept any more.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._open = True
+        self._characters = 0
+        self._head = ""
+        self._end = ""
+
+    def write(self, text: str) -> Any:
+        """Write to the stream."""
+        if self._open and type(text) is str:
+            self._characters += len(text)
+            room = KEPT - len(self._head)
+            self._head += text[:room] if room > 0 else ""
+            rest = text[max(0, room) :]
+            if rest:
+                self._end = (self._end + rest[-KEPT:])[-KEPT:]
+        return self._stream.write(text)
+
+    def writelines(self, lines: Any) -> None:
+        """Write several pieces to the stream."""
+        for each in lines:
+            self.write(each)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._stream)
+
+    def close_tee(self) -> Printed:
+        """Keep nothing from now on; return what was kept."""
+        self._open = False
+        left_out = self._characters - len(self._head) - len(self._end)
+        gap = f"\n[… {left_out} characters left out …]\n" if left_out > 0 else ""
+        return Printed(characters=self._characters, text=self._head + gap + self._end)
+
+
+@contextmanager
+def kept_output() -> Iterator[tuple[Tee, Tee]]:
+    """Put a tee before standard output and standard error; a stream that the code itself put in
+    their place stays."""
+    tees = Tee(sys.stdout), Tee(sys.stderr)
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = tees
+    try:
+        yield tees
+    finally:
+        if sys.stdout is tees[0]:
+            sys.stdout = before[0]
+        if sys.stderr is tees[1]:
+            sys.stderr = before[1]
