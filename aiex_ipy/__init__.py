@@ -27,6 +27,8 @@ _PUBLIC = {
     "evaluate_async": "aiex_ipy.engine.evaluating:evaluate_async",
     "Chat": "aiex_ipy.engine.functions:Chat",
     "config": "aiex_ipy.engine.functions:config",  # here `aiex_ipy.config` is the package
+    "debug": "aiex_ipy.engine.functions:debug",
+    "debug_async": "aiex_ipy.engine.functions:debug_async",
     "debug_info": "aiex_ipy.engine.debug_info:debug_info",
     "Answer": "aiex_ipy.messages:Answer",
     "Analysis": "aiex_ipy.operations.analyze:Analysis",

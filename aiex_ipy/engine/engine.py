@@ -14,6 +14,7 @@ from aiex_ipy.config import load
 from aiex_ipy.config.settings import Settings
 from aiex_ipy.engine.jobs import Job
 from aiex_ipy.engine.loop import LoopThread
+from aiex_ipy.engine.makers import MAKERS
 from aiex_ipy.engine.table import operation_for
 from aiex_ipy.errors import EngineClosedError
 from aiex_ipy.grounding.complexity_engine import load_in_main_thread
@@ -25,6 +26,7 @@ from aiex_ipy.routing.router import Router
 from aiex_ipy.workspace import Workspace
 
 if TYPE_CHECKING:
+    from aiex_ipy.engine.surroundings import Surroundings
     from aiex_ipy.grounding.ruff_server import RuffServer
 
 Res = TypeVar("Res")
@@ -40,7 +42,8 @@ def _linter() -> RuffServer:
 class Engine:
     """Runs requests; any thread may use one engine, many requests at once.
 
-    It owns one loop thread (started with the first request that needs a model), the
+    `surroundings` is what a front end tells of its session: cells, names, the last failure. It
+    owns one loop thread (started with the first request that needs a model), the
     providers' clients on that loop, and, with `kernel=True`, a linter kept open. `close`
     ends all of it; a closed engine raises EngineClosedError.
     """
@@ -51,8 +54,10 @@ class Engine:
         *,
         models: Router | None = None,
         kernel: bool = False,
+        surroundings: Surroundings | None = None,
     ) -> None:
         self._settings = settings if settings is not None else load()
+        self.surroundings = surroundings
         self._given_models = models
         self._models: Router | None = models
         self._loop = LoopThread()
@@ -246,8 +251,11 @@ _default_lock = threading.Lock()
 
 
 def default_engine() -> Engine:
-    """Return the process's engine, making it on first use; a forked child makes its own."""
+    """Return the process's engine, made on first use by the session in charge, else here; a forked
+    child makes its own."""
     global _default
+    if (_default is None or _default._closed) and MAKERS:
+        return MAKERS[-1]()
     with _default_lock:
         if _default is None or _default._closed:
             _default = Engine()

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from aiex_ipy.engine.conversation import Conversation
+from aiex_ipy.engine.debugging import LAST, debug_request
 from aiex_ipy.engine.engine import default_engine
 from aiex_ipy.errors import UnknownNameError, near_miss
 from aiex_ipy.grounding.facts import Subject
@@ -15,6 +16,7 @@ from aiex_ipy.messages import Answer
 from aiex_ipy.operations.analyze import Analysis, AnalyzeRequest, AnalyzeType
 from aiex_ipy.operations.ask import AskRequest
 from aiex_ipy.operations.base import Request
+from aiex_ipy.operations.debug import DebugReport
 from aiex_ipy.operations.explain import ExplainRequest, Explanation, Level
 from aiex_ipy.operations.suggest_tests import TestSuggestions, request_for
 
@@ -125,6 +127,35 @@ def _test_suggest(
     )
 
 
+def _debug(
+    target: Any = LAST,
+    context: Context = None,
+    *,
+    expression: str = "",
+    provider: str | None = None,
+    model: str | None = None,
+    allow_secret_file: bool = False,
+) -> Request[DebugReport]:
+    """Explain what went wrong, from live frames: cause, evidence and fix; see `DebugReport`.
+
+    Without `target` the exception being handled, else the last failure. Else an exception, a
+    traceback or frame, a thread, an asyncio task or loop, a process id, a tuple like
+    `("error", reason)`, or a wrong value, whose source text is `expression`. The failure is
+    captured in the calling thread.
+    """
+    engine = default_engine()
+    return debug_request(
+        engine,
+        target,
+        around=engine.surroundings,
+        expression=expression,
+        context=items(context),
+        provider=provider,
+        model=model,
+        allow_secret_file=allow_secret_file,
+    )
+
+
 ask = _sync(_ask)
 ask_async = _async(_ask, "ask_async")
 analyze = _sync(_analyze)
@@ -135,6 +166,9 @@ test_suggest = _sync(_test_suggest)
 test_suggest_async = _async(_test_suggest, "test_suggest_async")
 ask.__name__, analyze.__name__, explain.__name__ = "ask", "analyze", "explain"
 test_suggest.__name__ = "test_suggest"
+debug = _sync(_debug)
+debug.__name__ = "debug"
+debug_async = _async(_debug, "debug_async")
 Chat = Conversation
 
 

@@ -13,15 +13,17 @@ def do_ai(debugger: Any, words: str) -> None:
 
     Explain what went wrong here: the failure that led to this frame, else the frame itself.
     """
+    from aiex_ipy.engine.debugging import debug_request
     from aiex_ipy.errors import AiexError
-    from aiex_ipy.frontends.ipython.debugging import request_for
     from aiex_ipy.frontends.ipython.session import current_session
     from aiex_ipy.frontends.ipython.streaming import show_and_run
 
     session = current_session()
     try:
         target = failure_here(debugger, session.failure)
-        show_and_run(session, request_for(session, target, context=words.strip() or None))
+        question = (words.strip(),) if words.strip() else ()
+        request = debug_request(session.engine, target, around=session, context=question)
+        show_and_run(session, request)
     except AiexError as error:
         debugger.error(str(error))
 

@@ -6,20 +6,16 @@ from __future__ import annotations
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from aiex_ipy.engine.debugging import LAST, debug_request
 from aiex_ipy.errors import UsageError
 from aiex_ipy.frontends.ipython.asking import context_items
 from aiex_ipy.frontends.ipython.session import Session, current_session
 from aiex_ipy.frontends.ipython.streaming import show_and_run
-from aiex_ipy.grounding.diagnosis.diagnose import diagnose
-from aiex_ipy.grounding.failure.capture import capture
 from aiex_ipy.operations.base import Request
-from aiex_ipy.operations.debug import DebugReport, DebugRequest
+from aiex_ipy.operations.debug import DebugReport
 
 if TYPE_CHECKING:
     from aiex_ipy.frontends.ipython.magics import Call
-
-LAST = object()
-"""Stands for the last failure: None, written as an argument, is a value one may ask about."""
 
 
 def debug(
@@ -34,11 +30,12 @@ def debug(
     """Capture, explain, show, return; see `ai_debug`."""
     session = current_session()
     expression = argument_of(caller)
-    request = request_for(
-        session,
+    request = debug_request(
+        session.engine,
         LAST if target is None and expression in ("", "None") else target,
+        around=session,
         expression=expression,
-        context=context,
+        context=context_items(context),
         provider=provider,
         model=model,
     )
@@ -46,46 +43,6 @@ def debug(
     if replace:
         put_in_place(session, report)
     return report
-
-
-def request_for(
-    session: Session,
-    target: Any = LAST,
-    *,
-    expression: str = "",
-    context: Any = None,
-    provider: str | None = None,
-    model: str | None = None,
-    allow_secret_file: bool = False,
-) -> DebugRequest:
-    """Return the request for a target, else for the last failure; `expression` is its source
-    text. Raises UsageError when nothing has failed."""
-    if target is LAST:
-        target = session.failure
-        if target is None:
-            raise UsageError(
-                "No cell has failed since aiex was loaded.",
-                code="nothing_failed",
-                hint="Give what went wrong: ai_debug(an exception, frame, thread, task or value).",
-            )
-    failure, moment = capture(
-        target,
-        cells=session.cells,
-        name_of=session.label_of,
-        names=session.shell.user_ns if session.shell is not None else None,
-        project_dir=str(session.engine.settings.project_dir or ""),
-        expression=expression,
-    )
-    frame = moment.frame
-    return DebugRequest(
-        failure=failure,
-        diagnoses=diagnose(moment),
-        source=frame.source if frame is not None else None,
-        context=context_items(context),
-        provider=provider,
-        model=model,
-        allow_secret_file=allow_secret_file,
-    )
 
 
 def argument_of(caller: FrameType) -> str:
@@ -123,7 +80,7 @@ def from_magic(call: Call) -> Request[Any]:
     """
     session = call.session
     words = call.found.question
-    target: Any = LAST
+    target = LAST
     if call.body.strip():
         if words:
             raise UsageError(
@@ -143,4 +100,11 @@ def from_magic(call: Call) -> Request[Any]:
         target = session.shell.ev(words)
     if "replace" in call.found.values:
         call.after = put_in_place
-    return request_for(session, target, expression=words, context=call.context(), **call.choice)
+    return debug_request(
+        session.engine,
+        target,
+        around=session,
+        expression=words,
+        context=call.context(),
+        **call.choice,
+    )

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from aiex_ipy.engine.makers import MAKERS
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
@@ -45,6 +48,8 @@ class Session:
         self._shown: dict[int, tuple[object, list[object]]] = {}
         self._last: object = None
         self._owns_engine = owns_engine
+        if owns_engine:
+            MAKERS.append(self._make)
         self._engine: Engine | None = None
         self._before: Engine | None = None
         self._pid = 0
@@ -59,10 +64,13 @@ class Session:
             return default_engine()
         with self._lock:
             if self._engine is None or self._pid != os.getpid():
-                self._engine = Engine(self.settings(), kernel=True)
+                self._engine = Engine(self.settings(), kernel=True, surroundings=self)
                 self._pid = os.getpid()
                 self._before = use_engine(self._engine)
             return self._engine
+
+    def _make(self) -> Engine:
+        return self.engine
 
     def settings(self, overrides: dict[str, object] | None = None) -> Settings:
         """Return the settings of all layers, the session's own on top. Raises ConfigError."""
@@ -150,6 +158,11 @@ class Session:
 
         return tuple(RanCell(number=n, code=code, ok=ok) for n, code, ok in self._ran)
 
+    @property
+    def names(self) -> Mapping[str, Any] | None:
+        """The user's namespace; None outside IPython."""
+        return None if self.shell is None else self.shell.user_ns
+
     def label_of(self, file: str) -> str | None:
         """Return the name of the cell (`In[3]`) that was compiled under a file name, or None."""
         name_of = getattr(getattr(self.shell, "compile", None), "format_code_name", None)
@@ -158,6 +171,8 @@ class Session:
 
     def close(self) -> None:
         """End the engine with its threads, sockets and children. Safe to call twice."""
+        if self._make in MAKERS:
+            MAKERS.remove(self._make)
         self._shown.clear()
         if self.shell is not None and self._last is not None:
             if self.shell.user_ns.get(LAST_RESULT) is self._last:

@@ -1,0 +1,74 @@
+"""A failure captured in the calling thread, as a request that any thread may answer."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from aiex_ipy.engine.engine import Engine
+from aiex_ipy.engine.surroundings import Surroundings
+from aiex_ipy.errors import UsageError
+from aiex_ipy.grounding.diagnosis.diagnose import diagnose
+from aiex_ipy.grounding.facts import Subject
+from aiex_ipy.grounding.failure.capture import capture
+from aiex_ipy.grounding.failure.frames import nameless
+from aiex_ipy.operations.debug import DebugRequest
+
+LAST: Any = object()
+"""Stands for the last failure: None is a value one may ask about."""
+
+
+def debug_request(
+    engine: Engine,
+    target: Any = LAST,
+    *,
+    around: Surroundings | None = None,
+    expression: str = "",
+    context: Sequence[str | Subject] = (),
+    provider: str | None = None,
+    model: str | None = None,
+    allow_secret_file: bool = False,
+) -> DebugRequest:
+    """Capture `target`, else the last failure, here and now; `expression` is its source text.
+
+    Raises UsageError when nothing has failed.
+    """
+    if target is LAST:
+        target = _last(around)
+    failure, moment = capture(
+        target,
+        cells=around.cells if around is not None else (),
+        name_of=around.label_of if around is not None else nameless,
+        names=around.names if around is not None else None,
+        project_dir=str(engine.settings.project_dir or ""),
+        expression=expression,
+    )
+    frame = moment.frame
+    return DebugRequest(
+        failure=failure,
+        diagnoses=diagnose(moment),
+        source=frame.source if frame is not None else None,
+        context=tuple(context),
+        provider=provider,
+        model=model,
+        allow_secret_file=allow_secret_file,
+    )
+
+
+def _last(around: Surroundings | None) -> BaseException:
+    """The exception being handled, else the session's last one, else the interpreter's."""
+    known = (
+        sys.exc_info()[1],
+        around.failure if around is not None else None,
+        getattr(sys, "last_exc", None),
+        getattr(sys, "last_value", None),
+    )
+    for error in known:
+        if isinstance(error, BaseException):
+            return error
+    raise UsageError(
+        "Nothing has failed since aiex was loaded.",
+        code="nothing_failed",
+        hint="Give what went wrong: an exception, frame, thread, task, process id or value.",
+    )

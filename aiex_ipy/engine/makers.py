@@ -1,0 +1,13 @@
+"""Who makes the process's engine. Nothing is imported here, so that a session can say at its start
+that it will, and make one when one is needed."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # as `typing` has it, which is not imported for this
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiex_ipy.engine.engine import Engine
+
+MAKERS: list[Callable[[], Engine]] = []
+"""The sessions' makers, the one in charge last."""
