@@ -255,7 +255,8 @@ def default_engine() -> Engine:
     child makes its own."""
     global _default
     if (_default is None or _default._closed) and MAKERS:
-        return MAKERS[-1]()
+        made: Engine = MAKERS[-1]()
+        return made
     with _default_lock:
         if _default is None or _default._closed:
             _default = Engine()

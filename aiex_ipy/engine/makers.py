@@ -6,8 +6,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # as `typing` has it, which is not imported for this
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
-    from aiex_ipy.engine.engine import Engine
-
-MAKERS: list[Callable[[], Engine]] = []
+MAKERS: list[Callable[[], Any]] = []
 """The sessions' makers, the one in charge last."""

@@ -25,7 +25,7 @@ def test_every_verb_is_an_operation() -> None:
     """No verb is offered that nothing answers."""
     from aiex_ipy.engine import table
 
-    assert set(VERBS) == set(table.names())
+    assert set(VERBS) <= set(table.names())
 
 
 def test_an_unknown_word_names_the_near_miss() -> None:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-COMMAND = "do_ai"
 
-
-def do_ai(debugger: Any, words: str) -> None:
-    """ai [QUESTION]
-
-    Explain what went wrong here: the failure that led to this frame, else the frame itself.
-    """
+def explain_here(debugger: Any, words: str) -> None:
+    """Explain the failure that led to the debugger's frame, else the frame itself; `words` are a
+    question about it, or nothing."""
     from aiex_ipy.engine.debugging import debug_request
     from aiex_ipy.errors import AiexError
     from aiex_ipy.frontends.ipython.session import current_session
@@ -47,17 +42,3 @@ def failure_here(debugger: Any, last: BaseException | None) -> Any:
                 return error
             traceback = traceback.tb_next
     return frame
-
-
-def add_command(pdb: Any) -> Callable[[], None]:
-    """Add the command to the debugger class of the module `pdb`, from which IPython's derive,
-    and return what takes it away. One that is there stays."""
-    if hasattr(pdb.Pdb, COMMAND):
-        return lambda: None
-    setattr(pdb.Pdb, COMMAND, do_ai)
-
-    def remove() -> None:
-        if pdb.Pdb.__dict__.get(COMMAND) is do_ai:
-            delattr(pdb.Pdb, COMMAND)
-
-    return remove

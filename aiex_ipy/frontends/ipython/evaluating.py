@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aiex_ipy.engine.debugging import debug_request
 from aiex_ipy.engine.evaluating import interrupt_of, run_and_wait
 from aiex_ipy.errors import UsageError
-from aiex_ipy.frontends.ipython.debugging import request_for
 from aiex_ipy.frontends.ipython.session import Session, current_session
 from aiex_ipy.frontends.ipython.streaming import interruptible, quiet, show_and_run
 from aiex_ipy.grounding.evaluation.running import Outcome, Program
@@ -47,7 +47,7 @@ def run_code(
         raise _interrupt(session, outcome, awaited)
     failure = None
     if outcome.error is not None:
-        failure = request_for(session, outcome.error)
+        failure = debug_request(session.engine, outcome.error, around=session)
     request = EvalRequest(
         run=outcome.run,
         failure=failure,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 MAGIC = "aiex"
+PDB_COMMAND = "do_ai"
 QUESTION = re.compile(r"(?P<start>\s*(?:[\w.]+\s*=\s*)?)%aiex[ \t]+(?P<words>\S+[ \t].*\?)\s*")
 QUOTES = re.compile(r"\"{3}|'{3}")
 RESULTS = {
@@ -160,13 +161,30 @@ class Extension:
                 print(f"The settings in IPython's configuration are left out: {error}")
 
     def _add_debugger(self) -> None:
-        """Give pdb its `ai` command. Importing pdb costs 3.5 ms; IPython does so only when its
+        """Give pdb, from which IPython's debuggers derive, its `ai` command, unless it has one.
+        Importing pdb costs 3.5 ms; IPython does so only when its
         debugger starts, of which no hook tells."""
         import pdb
 
-        from aiex_ipy.frontends.ipython.debugger import add_command
+        if hasattr(pdb.Pdb, PDB_COMMAND):
+            return
+        setattr(pdb.Pdb, PDB_COMMAND, do_ai)
 
-        self._undo.append(add_command(pdb))
+        def undo() -> None:
+            if pdb.Pdb.__dict__.get(PDB_COMMAND) is do_ai:
+                delattr(pdb.Pdb, PDB_COMMAND)
+
+        self._undo.append(undo)
+
+
+def do_ai(debugger: Any, words: str) -> None:
+    """ai [QUESTION]
+
+    Explain what went wrong here: the failure that led to this frame, else the frame itself.
+    """
+    from aiex_ipy.frontends.ipython.debugger import explain_here
+
+    explain_here(debugger, words)
 
 
 def complete(shell: InteractiveShell, event: Any) -> list[str]:

@@ -18,7 +18,7 @@ from aiex_ipy.testing.loopback import LoopbackServer
 HEAVY = (
     *("anthropic", "click", "comm", "httpx2", "ipykernel", "ipywidgets", "jedi", "markdown_it"),
     *("msgspec", "openai", "platformdirs", "pydantic", "tomlkit"),
-    *("aiex_ipy.config", "aiex_ipy.engine", "aiex_ipy.errors", "aiex_ipy.messages"),
+    *("aiex_ipy.config", "aiex_ipy.engine.engine", "aiex_ipy.errors", "aiex_ipy.messages"),
 )
 
 
