@@ -18,6 +18,7 @@ OWN_FILES = {
     "aiex_ipy/frontends/cli/output.py": "results, where the user said by --output",
     "aiex_ipy/frontends/cli/pages.py": "help pages of the package",
     "aiex_ipy/grounding/evaluation/memory.py": "what Linux tells of this process's memory",
+    "aiex_ipy/grounding/diagnosis/origin.py": "the source of code that ran, as Python has read it",
     "aiex_ipy/grounding/failure/frames.py": "the source of code that ran, as Python has read it",
     "aiex_ipy/grounding/live/source.py": "the source of objects in memory, which Python has read",
     "aiex_ipy/grounding/lint.py": "copies of texts in a directory of its own, for ruff",

@@ -1,0 +1,350 @@
+"""Attributes an object does not have: misspelled, gone, or another type's."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from aiex_ipy.grounding.diagnosis.edit import rewritten, segment
+from aiex_ipy.grounding.diagnosis.origin import told, traced
+from aiex_ipy.grounding.diagnosis.record import Diagnosis
+from aiex_ipy.grounding.diagnosis.removed import instead, removal, version_of
+from aiex_ipy.grounding.diagnosis.sight import (
+    class_name,
+    close_to,
+    columns_of,
+    is_a,
+    is_table,
+    message,
+    module_name,
+    nodes_at_fault,
+    public_attributes,
+    shown,
+    text_of,
+    type_name,
+    value_of,
+    where,
+)
+from aiex_ipy.grounding.failure.evaluate import isinstance_
+from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
+from aiex_ipy.grounding.fix import Fix
+
+TYPES: tuple[type, ...] = (str, list, dict, set, bytes, tuple, int, float)
+LIBRARY_TYPES = ("numpy.ndarray", "pandas.DataFrame", "pandas.Series")
+
+
+def missing_attribute(moment: Moment) -> Iterator[Diagnosis]:
+    """An attribute that is not there: removed by a version, of another type, misspelled."""
+    error, frame = moment.error, moment.frame
+    if type(error) is not AttributeError or frame is None:
+        return
+    value, name = error.obj, error.name
+    if not name:  # a module's own `__getattr__` may tell neither
+        value, name = _asked(frame, message(error))
+    if value is None or not name or not _is_what_failed(frame, name):
+        return
+    for found in (
+        _removed(frame, value, name),
+        _column(frame, value, name),
+        _submodule(frame, value, name),
+        _near(moment, frame, value, name),
+        _other_type(moment, frame, value, name),
+    ):
+        if found is not None:
+            yield found
+            return
+
+
+def _asked(frame: LiveFrame, text: str) -> tuple[Any, str]:
+    """The object and the attribute asked of it, by the failing expression."""
+    for node in nodes_at_fault(frame, ast.Attribute):
+        found, value = value_of(node.value, frame)
+        if found and type(value) is types.ModuleType and node.attr in text:
+            return value, node.attr
+    return None, ""
+
+
+def _is_what_failed(frame: LiveFrame, name: str) -> bool:
+    """False when the attribute was asked for inside a library, not here."""
+    nodes = nodes_at_fault(frame, ast.Attribute)
+    return not frame.user or any(each.attr == name for each in nodes) or frame.node is None
+
+
+def _nodes(frame: LiveFrame, name: str) -> list[ast.Attribute]:
+    return [each for each in nodes_at_fault(frame, ast.Attribute) if each.attr == name][:1]
+
+
+def attribute_renamed(frame: LiveFrame, wrong: str, right: str) -> Fix | None:
+    """Return the fix that writes another attribute at the failing place."""
+    nodes = _nodes(frame, wrong)
+    if not nodes:
+        return None
+    old = segment(frame, nodes[0])
+    if not old.endswith(wrong):
+        return None
+    new = old[: len(old) - len(wrong)] + right
+    return rewritten(frame, f"{wrong} → {right}", (nodes[0], new))
+
+
+def _removed(frame: LiveFrame, value: Any, name: str) -> Diagnosis | None:
+    known = removal(value, name)
+    if known is None:
+        return None
+    gone, owner = known
+    whose = f"{owner}.{name}"
+    version = version_of(owner)
+    library = (
+        gone.since
+        if gone.since.startswith("Python")
+        else (f"{owner.partition('.')[0]} {gone.since}")
+    )
+    return Diagnosis(
+        rule="removed-name",
+        cause=f"{whose} is no longer there: it was removed in {library}; this is {version}.",
+        certainty="certain",
+        evidence=(f"{where(frame)}: {name!r} is asked of {shown(value)}",),
+        remedy=instead(gone.successor),
+        fix=attribute_renamed(frame, name, gone.successor) if gone.is_rename else None,
+    )
+
+
+def _column(frame: LiveFrame, value: Any, name: str) -> Diagnosis | None:
+    if not is_table(value):
+        return None
+    columns = columns_of(value)
+    nodes = _nodes(frame, name)
+    label = text_of(nodes[0].value) if nodes else "the DataFrame"
+    if name in columns:
+        fix = None
+        if nodes:
+            fix = rewritten(
+                frame, "column", (nodes[0], f'{segment(frame, nodes[0].value)}["{name}"]')
+            )
+        return Diagnosis(
+            rule="near-miss-column",
+            cause=f"{name!r} is a column of {label}, not an attribute.",
+            certainty="certain",
+            remedy=f"Write {label}[{name!r}].",
+            fix=fix,
+        )
+    columns_near = close_to(name, columns)
+    methods = close_to(name, [n for n in public_attributes(value) if n[:1] != "_"], 0.8)
+    if not columns_near or (
+        methods and close_to(name, [columns_near[0], methods[0]], 0.1)[0] == methods[0]
+    ):
+        return None
+    right = columns_near[0]
+    fix = None
+    if nodes:
+        if right.isidentifier():
+            fix = attribute_renamed(frame, name, right)
+        else:
+            base = segment(frame, nodes[0].value)
+            fix = rewritten(frame, "column", (nodes[0], f"{base}[{right!r}]"))
+    return Diagnosis(
+        rule="near-miss-column",
+        cause=f"{label} has no column {name!r}; it has {right!r}, spelled almost the same.",
+        evidence=(f"columns of {label}: {_listed(columns)}",),
+        remedy=f"Write {right!r}.",
+        fix=fix,
+    )
+
+
+def _listed(names: list[Any]) -> str:
+    texts = [each if type(each) is str else shown(each) for each in names[:20]]
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return ", ".join(texts) + more
+
+
+def _submodule(frame: LiveFrame, value: Any, name: str) -> Diagnosis | None:
+    """`import xml` and then `xml.dom`; `import datetime` and then `datetime.now()`."""
+    if type(value) is not types.ModuleType:
+        return None
+    module = module_name(value)
+    inner = value.__dict__.get(module)
+    if isinstance_(inner, type) and name in public_attributes(inner):
+        nodes = _nodes(frame, name)
+        fix = None
+        if nodes:
+            base = segment(frame, nodes[0].value)
+            fix = rewritten(frame, "class in module", (nodes[0], f"{base}.{module}.{name}"))
+        return Diagnosis(
+            rule="module-for-class",
+            cause=f"{module!r} is the module here; {name!r} belongs to the class "
+            f"{module}.{module}.",
+            certainty="certain",
+            evidence=(f"{where(frame)}: {name!r} is asked of the module {module}",),
+            remedy=f"Write {module}.{module}.{name}, or `from {module} import {module}`.",
+            fix=fix,
+        )
+    shadow = _local_shadow(value, name)
+    if shadow is not None:
+        return shadow
+    if "__path__" in value.__dict__:
+        from aiex_ipy.grounding.diagnosis.imports import submodules
+
+        if name in submodules(value):
+            return Diagnosis(
+                rule="submodule-not-imported",
+                cause=f"{module}.{name} is a submodule that was not imported: `import {module}` "
+                "does not bring it in.",
+                certainty="certain",
+                evidence=(f"{where(frame)}: {module}.{name} is used",),
+                remedy=f"Add `import {module}.{name}`.",
+            )
+    return None
+
+
+def _local_shadow(value: types.ModuleType, name: str) -> Diagnosis | None:
+    """A file of the user's that took the place of a module of that name."""
+    from aiex_ipy.grounding.diagnosis.imports import shadowing_file
+
+    module = module_name(value)
+    file = shadowing_file(value)
+    if file is None:
+        return None
+    return Diagnosis(
+        rule="shadowed-module",
+        cause=f"{module!r} is not the module you mean but your own file {file}, which has its "
+        "name.",
+        certainty="certain",
+        evidence=(f"{module} was imported from {file}", f"{file} does not define {name!r}"),
+        remedy=f"Rename {file.rpartition('/')[2]}, and delete its __pycache__.",
+    )
+
+
+def _near(moment: Moment, frame: LiveFrame, value: Any, name: str) -> Diagnosis | None:
+    kind = value if isinstance_(value, type) else type(value)
+    close = close_to(name, [n for n in public_attributes(value) if not n.startswith("__")], 0.75)
+    close = [n for n in close if n.startswith("_") == name.startswith("_")]
+    if not close or (
+        _other_types(name)
+        and len(close[0]) != len(name)
+        and close[0].lower() != name.lower()
+        and type(value) in TYPES
+    ):
+        return None
+    whose = (
+        f"the module {module_name(value)}"
+        if type(value) is types.ModuleType
+        else (class_name(kind))
+    )
+    return Diagnosis(
+        rule="near-miss-attribute",
+        cause=f"{whose} has no attribute {name!r}; it has {close[0]!r}, spelled almost the same.",
+        evidence=(f"{where(frame)}: {name!r} is asked of {shown(value)}",),
+        remedy=f"Write {close[0]!r}.",
+        fix=attribute_renamed(frame, name, close[0]),
+    )
+
+
+def _other_types(name: str) -> list[str]:
+    """The known types that have the attribute."""
+    own = [each.__name__ for each in TYPES if name in each.__dict__]
+    for dotted in LIBRARY_TYPES:
+        module, _, label = dotted.rpartition(".")
+        kind = getattr(sys.modules.get(module), label, None)
+        if isinstance(kind, type) and any(name in each.__dict__ for each in kind.__mro__):
+            own.append(dotted)
+    return own
+
+
+def _other_type(moment: Moment, frame: LiveFrame, value: Any, name: str) -> Diagnosis | None:
+    """`xs.split` of a list: whose attribute it is, and where the value came from."""
+    kind = type_name(value)
+    if type(value) not in (*TYPES, frozenset, type(None)) and kind.partition(".")[0] not in {
+        "numpy",
+        "pandas",
+        "polars",
+        "generator",
+        "coroutine",
+        "method",
+        "function",
+        "map",
+        "filter",
+        "zip",
+        "range",
+        "builtin_function_or_method",
+        "collections",
+        "re",
+        "bool",
+    }:
+        return None
+    nodes = _nodes(frame, name)
+    label = text_of(nodes[0].value, 40) if nodes else "the value"
+    if kind in {"method", "function", "builtin_function_or_method"}:
+        return _not_called(frame, nodes, label, kind, name)
+    if kind == "coroutine":
+        return None  # told by the rule on awaiting
+    owners = _other_types(name)
+    if not owners or (kind in owners):
+        return None
+    steps = traced(moment, frame, nodes[0].value) if nodes else []
+    remedy, fix = _instead(frame, nodes, value, name, owners)
+    return Diagnosis(
+        rule="wrong-type",
+        cause=f"{label} is {shown(value)}, and {name!r} is an attribute of "
+        f"{' and '.join(owners[:3])}.",
+        certainty="certain",
+        evidence=tuple(told(steps)) or (f"{where(frame)}: {label}.{name} is used",),
+        remedy=remedy,
+        fix=fix,
+    )
+
+
+def _instead(
+    frame: LiveFrame, nodes: list[ast.Attribute], value: Any, name: str, owners: list[str]
+) -> tuple[str, Fix | None]:
+    base = segment(frame, nodes[0].value) if nodes else "x"
+    if is_a(value, "pandas.Series") and "str" in owners:
+        fix = rewritten(frame, ".str", (nodes[0], f"{base}.str.{name}")) if nodes else None
+        return f"Write {base}.str.{name}(…), which works on each value.", fix
+    if type(value) in {list, tuple} and value and type(value[0]).__name__ in owners:
+        return f"Call {name} on its items: [each.{name}(…) for each in {base}].", None
+    if is_a(value, "numpy.ndarray") and name in {"append", "insert", "extend"}:
+        return f"Use numpy.append({base}, …), which gives a new array, or a list.", None
+    if type(value) is bytes and "str" in owners:
+        fix = rewritten(frame, "decode", (nodes[0], f"{base}.decode().{name}")) if nodes else None
+        return f"Decode it first: {base}.decode().", fix
+    if "pandas.DataFrame" in owners and type(value) in {list, dict}:
+        return f"Make a DataFrame of it first: pandas.DataFrame({base}).", None
+    if "numpy.ndarray" in owners and type(value) in {list, tuple}:
+        return f"Make an array of it first: numpy.asarray({base}).", None
+    if "str" in owners and type(value) in {int, float}:
+        fix = rewritten(frame, "str", (nodes[0], f"str({base}).{name}")) if nodes else None
+        return f"Make a text of it first: str({base}).", fix
+    return "Look where the value was made; it should be of another type.", None
+
+
+def _not_called(
+    frame: LiveFrame, nodes: list[ast.Attribute], label: str, kind: str, name: str
+) -> Diagnosis | None:
+    if not nodes:
+        return None
+    base = segment(frame, nodes[0].value)
+    return Diagnosis(
+        rule="not-called",
+        cause=f"{label} is a function that was not called: its parentheses are missing.",
+        evidence=(f"{where(frame)}: .{name} is asked of the {kind} itself",),
+        remedy=f"Write {label}().{name}.",
+        fix=rewritten(frame, "call", (nodes[0], f"{base}().{name}")),
+    )
+
+
+def half_made_module(moment: Moment) -> Iterator[Diagnosis]:
+    """An attribute of a module that is still being imported: a circular import."""
+    error, frame = moment.error, moment.frame
+    if (
+        frame is None
+        or type(error) is not AttributeError
+        or "partially initialized" not in message(error)
+    ):
+        return
+    from aiex_ipy.grounding.diagnosis.imports import circle
+
+    yield circle(
+        moment, frame, module_name(error.obj) if type(error.obj) is types.ModuleType else ""
+    )
