@@ -12,7 +12,7 @@ from aiex_ipy.errors import UsageError
 from aiex_ipy.grounding.diagnosis.diagnose import diagnose
 from aiex_ipy.grounding.facts import Subject
 from aiex_ipy.grounding.failure.capture import capture
-from aiex_ipy.grounding.failure.frames import nameless
+from aiex_ipy.grounding.failure.sources import nameless
 from aiex_ipy.operations.debug import DebugRequest
 
 LAST: Any = object()

@@ -21,8 +21,8 @@ from aiex_ipy.grounding.diagnosis.sight import (
     text_of,
     where,
 )
-from aiex_ipy.grounding.failure.frames import is_users, shown_path
 from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
+from aiex_ipy.grounding.failure.sources import is_users, shown_path
 from aiex_ipy.grounding.fix import Fix
 
 

@@ -20,8 +20,8 @@ from aiex_ipy.grounding.diagnosis.sight import (
     value_of,
 )
 from aiex_ipy.grounding.failure.evaluate import UNKNOWN, Found, Scope, evaluate
-from aiex_ipy.grounding.failure.frames import is_users, shown_path
 from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
+from aiex_ipy.grounding.failure.sources import is_users, shown_path
 from aiex_ipy.grounding.fix import Source
 from aiex_ipy.grounding.notebook import read_cell
 

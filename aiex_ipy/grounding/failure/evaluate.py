@@ -14,13 +14,17 @@ import operator
 import sys
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
-from types import (
-    FunctionType,
-    GetSetDescriptorType,
-    MemberDescriptorType,
-    MethodType,
-)
+from types import FunctionType, MemberDescriptorType, MethodType
 from typing import Any
+
+from aiex_ipy.grounding.live.static import (
+    MISSING,
+    class_attribute,
+    derives,
+    instance_dict,
+    is_class,
+    module_of,
+)
 
 Found = tuple[bool, Any]
 UNKNOWN: Found = (False, None)
@@ -34,7 +38,6 @@ MOST_KEYS = 100_000
 MOST_COLUMNS = 10_000
 """A table with more columns is not searched for one."""
 
-_ABSENT = object()
 _NUMBERS = (int, float, complex, bool)
 _KEYS = (*_NUMBERS, str, bytes, type(None))
 _SEQUENCES = (list, tuple, str, bytes, bytearray, range, deque)
@@ -90,23 +93,28 @@ def lookup(mapping: Any, key: Any) -> Found:
     """Return a key's value in a dictionary, or in a subclass's own storage; `__missing__`,
     `__getitem__` and `get` of the subclass are not called."""
     try:
-        if isinstance_(mapping, dict):
-            value = dict.get(mapping, key, _ABSENT)
+        if derives(type(mapping), dict):
+            value = dict.get(mapping, key, MISSING)
         elif type(mapping).__name__ == "FrameLocalsProxy" and type(mapping).__module__ in (
             "builtins",
             "",
         ):
-            value = mapping.get(key, _ABSENT)
+            value = mapping.get(key, MISSING)
         else:
             return UNKNOWN
     except Exception:  # an unhashable key, or a key's own `__eq__`
         return UNKNOWN
-    return UNKNOWN if value is _ABSENT else (True, value)
+    return UNKNOWN if value is MISSING else (True, value)
 
 
 def isinstance_(value: Any, kind: type) -> bool:
     """`isinstance` by the real type alone: `__class__` and metaclasses are not asked."""
-    return kind in type.__dict__["__mro__"].__get__(type(value))
+    return derives(type(value), kind)
+
+
+def own_storage(value: Any) -> Mapping[str, Any]:
+    """Return the instance's `__dict__` without asking its class, `{}` where it has none."""
+    return instance_dict(value)
 
 
 def evaluate(node: ast.AST, scope: Scope) -> Found:
@@ -269,61 +277,39 @@ def length(value: Any) -> Found:
 def attribute(owner: Any, name: str) -> Found:
     """Return an attribute's value, read statically: of the instance's or class's own storage,
     or one known to be plain of a recognised library's type. No property runs."""
-    kind = _recognised(type(owner))
-    if kind == "array" and name in _ARRAY_ATTRIBUTES:
+    what = _recognised(type(owner))
+    if what == "array" and name in _ARRAY_ATTRIBUTES:
         return True, getattr(owner, name)
-    if kind == "column" and name in _COLUMN_ATTRIBUTES:
+    if what == "column" and name in _COLUMN_ATTRIBUTES:
         return True, getattr(owner, name)
-    if kind == "table":
+    if what == "table":
         if name in _TABLE_ATTRIBUTES and not _has_column(owner, name):
             return True, getattr(owner, name)
         found = _column(owner, name)
         if found[0]:
             return found
-    is_class = isinstance_(owner, type)
-    of_class = in_class(owner if is_class else type(owner), name)
-    if not is_class:
-        own = lookup(own_storage(owner), name)
-        if own[0] and not (of_class[0] and in_class(type(of_class[1]), "__set__")[0]):
+    kind = owner if is_class(owner) else type(owner)
+    held = class_attribute(kind, name)
+    if kind is not owner:
+        own = lookup(instance_dict(owner), name)
+        overridden = held is not MISSING and class_attribute(type(held), "__set__") is not MISSING
+        if own[0] and not overridden:
             return own
-    return _bound(owner, of_class[1], is_class=is_class) if of_class[0] else UNKNOWN
+    return _bound(owner, held, kind) if held is not MISSING else UNKNOWN
 
 
-def _bound(owner: Any, value: Any, *, is_class: bool) -> Found:
-    """What reading an attribute found in a class gives, where that runs no code."""
-    kind = type(value)
-    if kind is MemberDescriptorType:  # a slot
-        return UNKNOWN if is_class else (True, value.__get__(owner))
-    if kind is staticmethod:
-        return True, value.__func__
-    if kind is FunctionType:
-        return True, value if is_class else MethodType(value, owner)
-    if kind is classmethod:
-        return True, MethodType(value.__func__, owner if is_class else type(owner))
-    return UNKNOWN if in_class(kind, "__get__")[0] else (True, value)
-
-
-def in_class(kind: type, name: str) -> Found:
-    """Return what a class or its bases hold under a name. The metaclass is not asked, which
-    `inspect.getattr_static` would do for `__dict__`."""
-    for each in type.__dict__["__mro__"].__get__(kind):
-        found = type.__dict__["__dict__"].__get__(each).get(name, _ABSENT)
-        if found is not _ABSENT:
-            return True, found
-    return UNKNOWN
-
-
-def own_storage(owner: Any) -> dict[str, Any] | None:
-    """Return the instance's `__dict__` without asking its class, None where it has none."""
-    for kind in type.__dict__["__mro__"].__get__(type(owner)):
-        descriptor = type.__dict__["__dict__"].__get__(kind).get("__dict__")
-        if descriptor is None:
-            continue
-        if type(descriptor) not in (GetSetDescriptorType, MemberDescriptorType):
-            return None  # a class that answers for its `__dict__` itself
-        storage = descriptor.__get__(owner)
-        return storage if isinstance_(storage, dict) else None
-    return None
+def _bound(owner: Any, held: Any, kind: type) -> Found:
+    """What reading an attribute that a class holds gives, where that runs no code."""
+    what = type(held)
+    if what is MemberDescriptorType:  # a slot
+        return UNKNOWN if kind is owner else (True, held.__get__(owner))
+    if what is staticmethod:
+        return True, held.__func__
+    if what is FunctionType:
+        return True, held if kind is owner else MethodType(held, owner)
+    if what is classmethod:
+        return True, MethodType(held.__func__, kind)
+    return UNKNOWN if class_attribute(what, "__get__") is not MISSING else (True, held)
 
 
 def item(owner: Any, key: Any) -> Found:
@@ -364,10 +350,7 @@ def _plain_keys(mapping: Any) -> bool:
 def _recognised(kind: type) -> str:
     """What a library's type is, by identity with the library as it is loaded: a subclass may
     have code of the user's, and nothing is imported for this."""
-    module = type.__dict__["__module__"].__get__(kind)
-    if not isinstance(module, str):
-        return ""
-    top = module.partition(".")[0]
+    top = module_of(kind).partition(".")[0]
     library = sys.modules.get(top) if top in _LIBRARY_TYPES else None
     if library is None:
         return ""

@@ -1,0 +1,106 @@
+"""Keep secrets and memory addresses out of a captured failure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from typing import Any, TypeVar
+
+from aiex_ipy.grounding.live.static import derives
+from aiex_ipy.redaction.masking import Redactor
+from aiex_ipy.redaction.shapes import WITHHELD, is_secret_name, is_token_name, mask_forms
+
+MOST_NAMES = 100_000
+"""Names of a namespace that are looked at for secrets."""
+MOST_SECRETS = 64
+LEAST = 8
+"""Characters of a secret that is searched for elsewhere: what is shorter occurs by chance."""
+MOST_CHARACTERS = 4_096
+"""A longer text under a secret-looking name is no key."""
+
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
+_ASSIGNED = re.compile(
+    r"""(?P<name>[A-Za-z_][\w.-]{0,80})
+        (?P<between>["']?\s*\]?\s*(?::\s*[\w.\[\], |]{1,40}=|=(?!=)|:)\s*)
+        (?P<prefix>[rbfuRBFU]{0,2})(?P<quote>\"\"\"|'''|"|')
+        (?P<value>(?:(?!(?P=quote)).){1,4096})(?P=quote)""",
+    re.VERBOSE | re.DOTALL,
+)
+T = TypeVar("T")
+
+
+class Mask:
+    """Masks what looks like a secret: the values of secret-looking names in the namespaces
+    wherever they occur, literals assigned to such names, and texts of a secret's form."""
+
+    def __init__(self, namespaces: Iterable[Any], texts: Iterable[str] = ()) -> None:
+        found: dict[str, str] = {}
+        for namespace in namespaces:
+            for name, value in _texts_of(namespace):
+                if len(found) < MOST_SECRETS and LEAST <= len(value) <= MOST_CHARACTERS:
+                    found.setdefault(value, name)
+        for text in texts:
+            for each in _ASSIGNED.finditer(text):
+                if _is_secret(each["name"], each["value"]) and len(each["value"]) >= LEAST:
+                    found.setdefault(each["value"], each["name"])
+        self._redactor = Redactor(found) if found else None
+
+    def text(self, text: str) -> str:
+        """Return the text with secrets and addresses masked."""
+        text = _ASSIGNED.sub(_withheld, text) if "=" in text or ":" in text else text
+        text = mask_forms(text)
+        if self._redactor is not None:
+            text = self._redactor.text(text)
+        return _ADDRESS.sub("0x…", text) if "0x" in text else text
+
+    def record(self, record: T) -> T:
+        """Return a record with all of its texts masked."""
+        import msgspec
+
+        plain = mapped(msgspec.to_builtins(record), self.text)
+        return msgspec.convert(plain, type(record))
+
+
+def mapped(value: Any, change: Callable[[str], str]) -> Any:
+    """Return built-in containers with every text changed; the keys stay."""
+    if type(value) is str:
+        return change(value)
+    if type(value) is dict:
+        return {key: mapped(each, change) for key, each in value.items()}
+    if type(value) in (list, tuple):
+        return [mapped(each, change) for each in value]
+    return value
+
+
+def _texts_of(namespace: Any) -> Iterable[tuple[str, str]]:
+    """The texts under secret-looking names of a namespace, and of plain mappings in it."""
+    if not derives(type(namespace), dict):
+        return
+    inner: list[Mapping[Any, Any]] = []
+    for name, value in islice(list(dict.items(namespace)), MOST_NAMES):
+        if type(value) is str and type(name) is str:
+            if _is_secret(name, value):
+                yield name, value
+        elif type(value) is dict and len(value) <= 50:
+            inner.append(value)
+    for each in inner[:200]:
+        for name, value in list(each.items()):
+            if type(name) is str and type(value) is str and _is_secret(name, value):
+                yield name, value
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """True for a text under a telling name; under one that tells less (`token`) only when it
+    looks like a key: a parser's `token = "identifier"` is none."""
+    if is_secret_name(name):
+        return bool(value)
+    mixed = re.search(r"\d", value) and re.search(r"[A-Za-z]", value)
+    return is_token_name(name) and len(value) >= 12 and bool(mixed) and not re.search(r"\s", value)
+
+
+def _withheld(found: re.Match[str]) -> str:
+    if not _is_secret(found["name"], found["value"]):
+        return found[0]
+    quote = found["quote"]
+    return f"{found['name']}{found['between']}{quote}{WITHHELD}{quote}"
