@@ -30,6 +30,8 @@ _PUBLIC = {
     "debug": "aiex_ipy.engine.functions:debug",
     "debug_async": "aiex_ipy.engine.functions:debug_async",
     "debug_info": "aiex_ipy.engine.debug_info:debug_info",
+    "describe": "aiex_ipy.grounding.live.describe:describe",
+    "register_describer": "aiex_ipy.grounding.live.registered:register_describer",
     "Answer": "aiex_ipy.messages:Answer",
     "Analysis": "aiex_ipy.operations.analyze:Analysis",
     "DebugReport": "aiex_ipy.operations.debug:DebugReport",

@@ -116,7 +116,7 @@ def _annotations(function: FunctionType) -> dict[str, str]:
     if sys.version_info >= (3, 14):  # there, annotations are evaluated when they are asked for
         return {}
     notes = function.__annotations__
-    return {name: shown for name, each in named(notes, 100) if (shown := _annotation(each))}
+    return {name: shown for name, each in named(notes, 100) if (shown := annotation_text(each))}
 
 
 def _returns(function: FunctionType) -> str:
@@ -124,7 +124,7 @@ def _returns(function: FunctionType) -> str:
     return f" -> {note}" if note else ""
 
 
-def _annotation(note: Any, depth: int = 3) -> str:
+def annotation_text(note: Any, depth: int = 3) -> str:
     """The text of a type as it is written; `""` for what cannot be told without running code."""
     if note is None or note is Ellipsis:
         return "None" if note is None else "..."
@@ -133,10 +133,10 @@ def _annotation(note: Any, depth: int = 3) -> str:
     if type(note) is GenericAlias and depth:
         # Attributes of an alias are those of its origin, but for its own.
         origin, args = note.__origin__, note.__args__
-        inner = [_annotation(each, depth - 1) for each in args[:5]]
-        return f"{_annotation(origin, 0)}[{', '.join(inner)}]" if all(inner) else ""
+        inner = [annotation_text(each, depth - 1) for each in args[:5]]
+        return f"{annotation_text(origin, 0)}[{', '.join(inner)}]" if all(inner) else ""
     if type(note) is UnionType and depth:
-        inner = [_annotation(each, depth - 1) for each in note.__args__[:8]]
+        inner = [annotation_text(each, depth - 1) for each in note.__args__[:8]]
         return " | ".join(inner) if all(inner) else ""
     return qualname(note) if is_class(note) and note is not GenericAlias else ""
 

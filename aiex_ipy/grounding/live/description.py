@@ -29,8 +29,9 @@ class Description(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `length` is what `len` would give, None where asking would run code or fetch data. `keys`
     are the `repr` of a mapping's first keys, `attributes` the public names of an object,
     `columns` those of a table: each at most 1,000. `facts` are further (label, text) pairs, most
-    useful first. `value` is the printed value, at most `CHARACTERS`, `""` where printing is not
-    safe. `withheld` says that a secret-looking name or value was masked.
+    useful first. `value` is the printed value, at most `CHARACTERS` (twice that of tables and
+    models, 2,000 where a describer of the user's told it), `""` where printing is not safe.
+    `withheld` says that a secret-looking name or value was masked.
     """
 
     name: str = ""

@@ -25,6 +25,7 @@ from aiex_ipy.grounding.live.atoms import plain
 from aiex_ipy.grounding.live.description import CHARACTERS, DEPTH, ITEMS
 from aiex_ipy.grounding.live.static import (
     MISSING,
+    attribute,
     attributes,
     class_attribute,
     derives,
@@ -34,6 +35,7 @@ from aiex_ipy.grounding.live.static import (
     full_name,
     instance_dict,
     is_class,
+    named,
     qualname,
     text_of,
 )
@@ -69,6 +71,10 @@ class Printer:
     def text(self, value: Any, characters: int = 0) -> str:
         """Return the printed value, at most `characters` long."""
         return self.cut(self._pieces(value, self.depth, ()), characters or self.characters)
+
+    def of_object(self, value: Any) -> str:
+        """Return an object as its type and own attributes, whatever else may be known of it."""
+        return self.cut(self._attributes(value, self.depth, (id(value),)), self.characters)
 
     def named(self, name: str, value: Any, characters: int = 0) -> str:
         """Return the printed value of something called `name`, masked when that is a secret's."""
@@ -251,7 +257,6 @@ class Printer:
 
     def _object(self, value: Any, depth: int, above: tuple[int, ...]) -> Iterator[str]:
         """An object by what is read statically of it: its type and its own attributes."""
-        kind = type(value)
         shown = plain(value)
         if shown is not None:
             yield shown
@@ -262,6 +267,10 @@ class Printer:
         if shown is not None:
             yield shown
             return
+        yield from self._attributes(value, depth, above)
+
+    def _attributes(self, value: Any, depth: int, above: tuple[int, ...]) -> Iterator[str]:
+        kind = type(value)
         hidden = unshown_fields(kind)
         own = [
             (name, item)
@@ -310,16 +319,13 @@ _ORDERED = {id(int), id(float), id(str), id(bytes), -1}
 
 
 def unshown_fields(kind: type) -> frozenset[str]:
-    """Return the fields that a dataclass leaves out of its own `repr`."""
-    fields = class_attribute(kind, "__dataclass_fields__")
-    module = sys.modules.get("dataclasses")
-    if module is None or type(fields) is not dict:
-        return frozenset()
-    return frozenset(
-        name
-        for name, field in entries(fields)
-        if type(name) is str and type(field) is module.Field and field.repr is False
-    )
+    """Return the fields that a dataclass or a model of pydantic leaves out of its own `repr`."""
+    found = set()
+    for place in ("__dataclass_fields__", "__pydantic_fields__"):
+        fields = class_attribute(kind, place)
+        if type(fields) is dict:
+            found |= {name for name, each in named(fields) if attribute(each, "repr") is False}
+    return frozenset(found)
 
 
 def _field_names(kind: type, size: int) -> tuple[str, ...]:

@@ -17,7 +17,21 @@ from aiex_ipy.grounding.live.description import Description
 from aiex_ipy.grounding.live.printing import Printer
 from aiex_ipy.grounding.live.static import is_class, is_of, module_of, mro, qualname
 
-DESCRIBERS: dict[str, str] = {}
+DESCRIBERS = {
+    package: package
+    for package in (
+        "dask",
+        "matplotlib",
+        "numpy",
+        "pandas",
+        "polars",
+        "pydantic",
+        "sklearn",
+        "sqlalchemy",
+        "torch",
+        "xarray",
+    )
+}
 """The describing module for each package, by the first part of a class' `__module__`."""
 
 
