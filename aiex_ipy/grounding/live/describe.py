@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from aiex_ipy.grounding.live import code, registered, standard
 from aiex_ipy.grounding.live.description import CHARACTERS, DEPTH, ITEMS, Column, Description
-from aiex_ipy.grounding.live.libraries import described
+from aiex_ipy.grounding.live.libraries import described, in_short
 from aiex_ipy.grounding.live.printing import Printer
 from aiex_ipy.grounding.live.static import full_name
 from aiex_ipy.grounding.live.text import line, lines
@@ -38,7 +38,7 @@ def describe(
     secret-looking name is withheld. `brief` tells the type alone.
     """
     kind = type(value)
-    printer = Printer(depth=depth, items=items, characters=characters)
+    printer = Printer(depth=depth, items=items, characters=characters, short=in_short)
     shown_name = printer.cut([name], _NAME)
     try:
         if printer.is_secret(name, value):

@@ -57,12 +57,18 @@ class Printer:
     """Prints values within bounds; `withheld` tells whether something secret was masked.
 
     `depth` is how deep containers are shown, `items` how many items of each, `characters` how
-    long the text gets.
+    long the text gets. `short` tells values of libraries in a few words, None for others.
     """
 
     def __init__(
-        self, *, depth: int = DEPTH, items: int = ITEMS, characters: int = CHARACTERS
+        self,
+        *,
+        depth: int = DEPTH,
+        items: int = ITEMS,
+        characters: int = CHARACTERS,
+        short: Callable[[Any], str | None] | None = None,
     ) -> None:
+        self._short = short
         self.depth = depth
         self.items = items
         self.characters = characters
@@ -261,9 +267,7 @@ class Printer:
         if shown is not None:
             yield shown
             return
-        from aiex_ipy.grounding.live.libraries import in_short
-
-        shown = in_short(value)
+        shown = self._short(value) if self._short is not None else None
         if shown is not None:
             yield shown
             return
