@@ -17,6 +17,7 @@ from aiex_ipy.operations.chat import ChatRequest
 from aiex_ipy.operations.debug import DebugReport, DebugRequest
 from aiex_ipy.operations.evaluate import EvalRequest, Evaluation
 from aiex_ipy.operations.explain import ExplainRequest, Explanation
+from aiex_ipy.operations.project import ProjectRequest, ProjectSurvey
 from aiex_ipy.operations.suggest_tests import TestSuggestions, TestSuggestRequest
 from aiex_ipy.render.results import schema
 
@@ -29,6 +30,7 @@ OPERATIONS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "debug": (DebugRequest, DebugReport),
     "eval": (EvalRequest, Evaluation),
     "explain": (ExplainRequest, Explanation),
+    "project": (ProjectRequest, ProjectSurvey),
     "test_suggest": (TestSuggestRequest, TestSuggestions),
 }
 HEAD = """\

@@ -18,6 +18,7 @@ from aiex_ipy.operations.ask import AskRequest
 from aiex_ipy.operations.base import Request
 from aiex_ipy.operations.debug import DebugReport
 from aiex_ipy.operations.explain import ExplainRequest, Explanation, Level
+from aiex_ipy.operations.project import ProjectRequest, ProjectSurvey, focus_of
 from aiex_ipy.operations.suggest_tests import TestSuggestions, request_for
 
 P = ParamSpec("P")
@@ -108,6 +109,19 @@ def _explain(
     )
 
 
+def _project(
+    focus: str | None = None,
+    *,
+    path: str = "",
+    provider: str | None = None,
+    model: str | None = None,
+) -> Request[ProjectSurvey]:
+    """Survey a project: `path` is a directory or an installed package, the project's own unless
+    given; `focus` says what leads (quality, performance, security, architecture, tests); see
+    `ProjectSurvey`."""
+    return ProjectRequest(path=str(path), focus=focus_of(focus), provider=provider, model=model)
+
+
 def _test_suggest(
     target: Any,
     *,
@@ -162,13 +176,15 @@ analyze = _sync(_analyze)
 analyze_async = _async(_analyze, "analyze_async")
 explain = _sync(_explain)
 explain_async = _async(_explain, "explain_async")
+project = _sync(_project)
+project_async = _async(_project, "project_async")
 test_suggest = _sync(_test_suggest)
 test_suggest_async = _async(_test_suggest, "test_suggest_async")
 ask.__name__, analyze.__name__, explain.__name__ = "ask", "analyze", "explain"
-test_suggest.__name__ = "test_suggest"
 debug = _sync(_debug)
 debug.__name__ = "debug"
 debug_async = _async(_debug, "debug_async")
+project.__name__, test_suggest.__name__ = "project", "test_suggest"
 Chat = Conversation
 
 

@@ -15,6 +15,7 @@ _OPERATIONS = {
     "debug": "aiex_ipy.operations.debug:DebugOperation",
     "eval": "aiex_ipy.operations.evaluate:EvalOperation",
     "explain": "aiex_ipy.operations.explain:ExplainOperation",
+    "project": "aiex_ipy.operations.project:ProjectOperation",
     "test_suggest": "aiex_ipy.operations.suggest_tests:TestSuggestOperation",
 }
 Res = TypeVar("Res")

@@ -18,6 +18,7 @@ from aiex_ipy.grounding.parsed import ParsedModule
 
 if TYPE_CHECKING:
     from aiex_ipy.grounding.notebook import Cells
+    from aiex_ipy.grounding.project import ProjectFacts
     from aiex_ipy.grounding.ruff_server import RuffServer
 
 SERVER_AT_MOST = 8
@@ -45,6 +46,18 @@ def gather(
         AiexError: ruff is missing or does not run.
         PluginError: an analyzer of another package cannot be loaded or failed.
     """
+    return gather_related(subjects, ruff=ruff, names=names, analyzers=analyzers)[0]
+
+
+def gather_related(
+    subjects: Sequence[Subject],
+    *,
+    ruff: RuffServer | None = None,
+    names: Collection[str] = (),
+    analyzers: Collection[str] = (),
+) -> tuple[list[ModuleFacts], ProjectFacts | None]:
+    """Return the facts as `gather` does, and the graph of the modules that are files; None where
+    there are fewer than two of them."""
     sources = [_Source(subject, alone=len(subjects) == 1) for subject in subjects]
     linted = [source for source in sources if source.is_python]
     findings: _Findings = {}
@@ -54,7 +67,7 @@ def gather(
             findings[source.label] = ruff.lint(name, source.text)
     batch = _batch([source for source in linted if findings.get(source.label) is None])
     modules = [_read(source) if source.is_python else None for source in sources]
-    _look_together(sources, modules)
+    project = _look_together(sources, modules)
     findings |= batch.findings()
     again = {s.label: s.text for s in linted if s.on_disk and lint.unreadable(findings[s.label])}
     if again:
@@ -70,7 +83,7 @@ def gather(
             facts.append(_plain(source.subject, source.error))
         else:
             facts.append(_facts(source, module, findings[source.label], names))
-    return [_with(found, added.get(found.path)) for found in facts]
+    return [_with(found, added.get(found.path)) for found in facts], project
 
 
 def _with(found: ModuleFacts, added: list[Issue] | None) -> ModuleFacts:
@@ -169,15 +182,18 @@ def _read(source: _Source) -> _Module:
     return module
 
 
-def _look_together(sources: Sequence[_Source], modules: Sequence[_Module | None]) -> None:
-    """Add what several files tell only together: issues, and each one's place in numbers."""
+def _look_together(
+    sources: Sequence[_Source], modules: Sequence[_Module | None]
+) -> ProjectFacts | None:
+    """Add what several files tell only together: issues, and each one's place in numbers. Return
+    the graph they are from."""
     whole = {
         module.parsed.path: module
         for source, module in zip(sources, modules, strict=True)
         if module is not None and source.on_disk
     }
     if len(whole) < 2:
-        return
+        return None
     from aiex_ipy.grounding.project import relate
 
     parsed = [module.parsed for module in whole.values()]
@@ -186,6 +202,7 @@ def _look_together(sources: Sequence[_Source], modules: Sequence[_Module | None]
         whole[path].issues += issues
     for path, numbers in facts.metrics().items():
         whole[path].place = numbers
+    return facts
 
 
 def _cell_error(subject: Subject, cells: Cells) -> Issue | None:

@@ -15,6 +15,7 @@ RENDERERS = {
     "DebugReport": "debugging",
     "Evaluation": "evaluation",
     "Explanation": "explanation",
+    "ProjectSurvey": "survey",
     "TestSuggestions": "suggestions",
     "Status": "standing",
 }
@@ -33,6 +34,9 @@ def render(result: Any, format: Format = "text", *, symbols: bool = True) -> str
     if format not in FORMATS:
         raise UnknownNameError(f"There is no format {format!r}.", hint=near_miss(format, FORMATS))
     module = _module(result)
+    if format == "html" and hasattr(module, "html"):
+        pictured: str = module.html(result)
+        return pictured
     if format == "text":
         words: str = module.text(result, symbols=symbols)
         return words
@@ -42,6 +46,11 @@ def render(result: Any, format: Format = "text", *, symbols: bool = True) -> str
     from aiex_ipy.render.safe import to_html
 
     return to_html(markdown)
+
+
+def has_picture(result: Any) -> bool:
+    """True for results that HTML shows more of than Markdown: with a picture."""
+    return hasattr(_module(result), "html")
 
 
 def tail(result: Any, *, symbols: bool = True) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from aiex_ipy.render.results import render
+from aiex_ipy.render.results import has_picture, render
 
 if TYPE_CHECKING:
     from aiex_ipy.frontends.ipython.session import Session
@@ -28,7 +28,15 @@ def bundle_of(result: Any, session: Session) -> dict[str, str]:
     """Return the MIME bundle of a result."""
     if not in_kernel(session):
         return {"text/plain": render(result, "text", symbols=symbols()).rstrip("\n")}
+    return rich_bundle(result)
+
+
+def rich_bundle(result: Any) -> dict[str, str]:
+    """Return what a notebook shows: Markdown and text, HTML too where there is a picture. Front
+    ends take the richest they know."""
+    pictured = {"text/html": render(result, "html")} if has_picture(result) else {}
     return {
+        **pictured,
         "text/markdown": render(result, "markdown"),
         "text/plain": render(result, "text").rstrip("\n"),
     }

@@ -29,6 +29,7 @@ RESULTS = {
     "aiex_ipy.operations.debug": "DebugReport",
     "aiex_ipy.operations.evaluate": "Evaluation",
     "aiex_ipy.operations.explain": "Explanation",
+    "aiex_ipy.operations.project": "ProjectSurvey",
     "aiex_ipy.operations.suggest_tests": "TestSuggestions",
 }
 """Where each type is defined whose values show themselves; none is imported for that."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from aiex_ipy.messages import Answer
     from aiex_ipy.operations.debug import DebugReport
     from aiex_ipy.operations.evaluate import Evaluation
+    from aiex_ipy.operations.project import ProjectSurvey
     from aiex_ipy.operations.suggest_tests import TestSuggestions
 
 
@@ -77,6 +78,24 @@ def ai_eval(
     return evaluate(code, explain, provider=provider, model=model)
 
 
+def ai_project(
+    focus: str | None = None,
+    *,
+    path: str = "",
+    provider: str | None = None,
+    model: str | None = None,
+) -> ProjectSurvey:
+    """Survey the project: size, ways in, imports, cycles, hot spots, coverage, worst units.
+
+    `focus` says what leads: quality, performance, security, architecture or tests. `path` is
+    another directory, or the name of an installed package. A named model adds words, in which the
+    names it uses are checked. A notebook shows the imports as a picture too.
+    """
+    from aiex_ipy.frontends.ipython.surveying import project
+
+    return project(focus, path=path, provider=provider, model=model)
+
+
 def ai_test_suggest(
     target: Any,
     *,
@@ -128,6 +147,7 @@ HELPERS: dict[str, Any] = {
     "ai": ai,
     "ai_debug": ai_debug,
     "ai_eval": ai_eval,
+    "ai_project": ai_project,
     "ai_test_suggest": ai_test_suggest,
     "ai_status": ai_status,
     "ai_help": ai_help,

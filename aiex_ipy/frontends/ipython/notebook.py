@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, cast
 
+from aiex_ipy.frontends.ipython.display import rich_bundle
 from aiex_ipy.operations.base import Speaking
 from aiex_ipy.render.results import Format, render, tail
 from aiex_ipy.render.safe import escape, plain, safe_markdown
@@ -116,7 +117,9 @@ class NotebookScreen:
             return {"text/plain": text}
         if self._format == "html":
             return {"text/html": render(result, "html"), "text/plain": text}
-        return {"text/markdown": render(result, "markdown"), "text/plain": text}
+        if self._format == "markdown":
+            return {"text/markdown": render(result, "markdown"), "text/plain": text}
+        return rich_bundle(result)
 
     def _publish(self, data: dict[str, str], *, last: bool) -> None:
         if self._format == "text":

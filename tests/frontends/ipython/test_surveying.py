@@ -30,3 +30,31 @@ def test_tests_for_a_function_of_a_cell_are_suggested(run: Run) -> None:
 def test_a_wrong_target_is_one_line(run: Run) -> None:
     """No traceback of ours."""
     assert "'len' has no Python source" in run.fails("ai_test_suggest(len)")
+
+
+def test_a_project_is_shown_once_and_kept(run: Run, tmp_path: Any, monkeypatch: Any) -> None:
+    """As the last value of a cell it is not shown again."""
+    (tmp_path / "a.py").write_text("import b\n")
+    (tmp_path / "b.py").write_text("x = 1\n")
+    result = run(f"ai_project('architecture', path={str(tmp_path)!r})").result
+    assert run.out.count("1 import between 2 modules") == 1
+    assert run("_aiex is Out[1]").result is True
+    assert result.focus == "architecture"
+
+
+def test_an_unknown_focus_is_one_line(run: Run) -> None:
+    """With the word that was meant."""
+    assert "'security'" in run.fails("ai_project('securty')")
+
+
+@pytest.mark.slow
+def test_a_notebook_gets_the_picture(kernel: Any, tmp_path: Any) -> None:
+    """In one bundle with the text, so that a saved notebook shows it without a kernel."""
+    (tmp_path / "a.py").write_text("import b\n")
+    (tmp_path / "b.py").write_text("x = 1\n")
+    ran = kernel.run(f"x = ai_project(path={str(tmp_path)!r}, provider='none')")
+    (shown,) = [m["content"]["data"] for m in ran.messages if m["msg_type"] == "display_data"]
+    assert 'alt="Import graph of 2 modules' in shown["text/html"]
+    assert "data:image/svg+xml;base64," in shown["text/html"]
+    assert "<script" not in shown["text/html"]
+    assert shown["text/plain"] and shown["text/markdown"]
