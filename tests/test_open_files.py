@@ -23,6 +23,7 @@ OWN_FILES = {
     "aiex_ipy/grounding/failure/process.py": "the source of code that another process runs",
     "aiex_ipy/grounding/failure/sources.py": "the source of code that ran, as Python has read it",
     "aiex_ipy/grounding/live/source.py": "the source of objects in memory, which Python has read",
+    "aiex_ipy/grounding/slicing.py": "the source of modules of the user's, as Python has read it",
     "aiex_ipy/grounding/lint.py": "copies of texts in a directory of its own, for ruff",
     "aiex_ipy/providers/local_connection.py": "the model server's socket, lock and log",
     "aiex_ipy/providers/local_server.py": "the model server's state",

@@ -100,7 +100,7 @@ _METHODS: dict[str, str] = {
     "executemany": "uses a database",
     "sendall": "uses the network",
 }
-_MUTATORS = frozenset(
+MUTATORS = frozenset(
     {"append", "extend", "insert", "remove", "clear", "sort", "reverse", "pop"}
     | {"add", "discard", "update", "setdefault", "popitem", "write", "writelines"}
     | {"appendleft", "popleft", "extendleft"}
@@ -239,7 +239,7 @@ def _changed(node: ast.AST) -> ast.expr | None:
     if (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
-        and node.func.attr in _MUTATORS
+        and node.func.attr in MUTATORS
         and isinstance(node.func.value, ast.Name | ast.Attribute | ast.Subscript)
     ):
         # As if its content were assigned: `x.append(1)` changes `x`, not the name.
