@@ -19,6 +19,7 @@ from aiex_ipy.errors import UsageError
 from aiex_ipy.grounding.cells import RanCell
 from aiex_ipy.grounding.failure.chain import Chain
 from aiex_ipy.grounding.failure.cutting import cut
+from aiex_ipy.grounding.failure.earlier import earlier_cells, names_in
 from aiex_ipy.grounding.failure.evaluate import lookup
 from aiex_ipy.grounding.failure.frames import steps_of, tell
 from aiex_ipy.grounding.failure.involved import versions_of
@@ -28,12 +29,15 @@ from aiex_ipy.grounding.failure.record import ErrorRecord, Failure, Kind
 from aiex_ipy.grounding.failure.sources import NameOf, Sources, library_of, nameless
 from aiex_ipy.grounding.failure.variables import Teller, statement_of
 from aiex_ipy.grounding.live.description import Description
-from aiex_ipy.grounding.live.static import derives, instance_dict, module_of
+from aiex_ipy.grounding.live.static import derives, full_name, instance_dict, module_of
 
 TITLE_CHARACTERS = 240
 ERROR_WORDS = frozenset({"error", "err", "failed", "failure", "exception"})
 """What the first part of a tuple such as `("error", reason)` may say."""
-SHELL = "IPython"
+MOST_OF_CELLS = 10
+"""Values told of the cells that made a wrong value."""
+UNRAISABLE = "UnraisableHookArgs"
+"""The type of what `sys.unraisablehook` is given; it has no name elsewhere."""
 
 
 class _Seen:
@@ -86,7 +90,7 @@ def capture(
     the user's. Raises UsageError when a process cannot be looked into.
     """
     sources = Sources(cells=cells, name_of=name_of, project_dir=project_dir)
-    teller = Teller(project_dir)
+    teller = Teller(sources)
     seen = _Seen(sources, teller, names if names is not None else {})
     _look(target, seen, expression)
     moment = Moment(
@@ -99,6 +103,9 @@ def capture(
         expression=expression if seen.kind == "value" else "",
         project_dir=project_dir,
     )
+    earlier = earlier_cells(moment)
+    if seen.kind == "value":
+        seen.values += _made_of(earlier, seen)
     if teller.skipped:
         seen.left_out.append(f"{teller.skipped} more values")
     failure = Failure(
@@ -107,6 +114,7 @@ def capture(
         errors=tuple(seen.errors),
         stacks=tuple(seen.stacks),
         values=tuple(seen.values),
+        cells=earlier,
         versions=versions_of(_libraries(seen)),
         context=tuple(context),
         left_out=tuple(seen.left_out),
@@ -142,7 +150,7 @@ def _error_in(target: Any) -> BaseException | None:
     kind = type(target)
     if derives(kind, BaseException):
         return target  # type: ignore[no-any-return]
-    if kind in (threading.ExceptHookArgs, sys.UnraisableHookArgs):
+    if kind is threading.ExceptHookArgs or full_name(kind) == UNRAISABLE:
         return target.exc_value  # type: ignore[no-any-return]
     if kind is tuple and len(target) == 3 and derives(type(target[1]), BaseException):
         return target[1] if type(target[0]) is type(type(target[1])) else None  # sys.exc_info()
@@ -265,6 +273,13 @@ def _value(target: Any, seen: _Seen, expression: str) -> None:
         shown = f"{shown}, which tells of an error"
     title = f"{expression} is {shown}" if expression else f"A value: {shown}"
     seen.title = title if len(title) <= TITLE_CHARACTERS else f"{title[:TITLE_CHARACTERS]}…"
+
+
+def _made_of(cells: Sequence[RanCell], seen: _Seen) -> list[Description]:
+    """The values of the names in the cells that made a wrong value."""
+    told = {each.name for each in seen.values}
+    wanted = [each for each in names_in(cells) if each not in told]
+    return list(seen.teller.named(wanted, seen.names))[:MOST_OF_CELLS]
 
 
 def _reason(target: Any) -> Any:

@@ -89,7 +89,7 @@ def steps_up(frame: FrameType | None) -> list[Step]:
 def tell(steps: Sequence[Step], sources: Sources, teller: Teller, *, outer: bool = True) -> Stack:
     """Return what is told of a stack: the user's frames, libraries' and repetitions folded.
 
-    Where all frames are a library's, the last of them are told with `outer`, else the very last.
+    Where all frames are a library's, the last of them are told with `outer`, else none.
     """
     stack = Stack()
     for step in steps:
@@ -97,7 +97,7 @@ def tell(steps: Sequence[Step], sources: Sources, teller: Teller, *, outer: bool
     if any(step.user for step in steps):
         told = _told(steps)
     else:
-        told = list(range(max(0, len(steps) - (LIBRARY_TOLD if outer else 1)), len(steps)))
+        told = list(range(max(0, len(steps) - LIBRARY_TOLD), len(steps))) if outer else []
     start = _outer(steps)
     for number in told:
         between = steps[start:number]
@@ -112,12 +112,12 @@ def tell(steps: Sequence[Step], sources: Sources, teller: Teller, *, outer: bool
         stack.records.append(record)
         start = number + 1
     rest = steps[start:]
-    if rest and told:
+    if rest:
         stack.after = len(rest)
         stack.libraries_after = _names(rest)
         place = shown_path(rest[-1].file, sources.project_dir)
         stack.raised_in = f"{place}, line {rest[-1].line}, in {_function(rest[-1].code)}"
-        stack.live += [live_frame(each, sources) for each in rest[-LIBRARY_TOLD:]]
+        stack.live += [live_frame(each, sources) for each in rest[-LIBRARY_TOLD:] if outer]
     return stack
 
 

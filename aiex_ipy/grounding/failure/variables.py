@@ -6,7 +6,7 @@ import ast
 import builtins
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from aiex_ipy.grounding.failure.evaluate import Scope, evaluate, lookup
 from aiex_ipy.grounding.failure.moment import LiveFrame
-from aiex_ipy.grounding.failure.sources import shown_path
+from aiex_ipy.grounding.failure.sources import Sources, shown_path
 from aiex_ipy.grounding.live.describe import describe
 from aiex_ipy.grounding.live.description import Description
 from aiex_ipy.grounding.live.static import derives, is_class
@@ -34,8 +34,8 @@ SHELL_NAMES = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
 class Teller:
     """Describes the values of one capture, within a time."""
 
-    def __init__(self, project_dir: str = "", seconds: float = SECONDS) -> None:
-        self._project_dir = project_dir
+    def __init__(self, sources: Sources, seconds: float = SECONDS) -> None:
+        self._sources = sources
         self._until = time.monotonic() + seconds
         self.skipped = 0
         self.types: list[type] = []
@@ -47,9 +47,12 @@ class Teller:
             self.skipped += 1
             return None
         told = describe(value, name)
-        if not os.path.isabs(told.source):
+        file, _, line = told.source.rpartition(":")
+        label = self._sources.label(file) if file else None
+        if label is None and not os.path.isabs(file):
             return told
-        return replace(told, source=shown_path(told.source, self._project_dir))
+        place = label or shown_path(file, self._sources.project_dir)
+        return replace(told, source=f"{place}:{line}")
 
     def variables(self, live: LiveFrame, *, innermost: bool) -> tuple[Description, ...]:
         """Return the values of a frame: of its failing expression and the statement around it,
@@ -70,6 +73,15 @@ class Teller:
             if told is not None:
                 found.append(told)
         return tuple(found)
+
+    def named(self, names: Sequence[str], space: Mapping[str, Any]) -> Iterator[Description]:
+        """Yield the values of those names that have one, code left out."""
+        for name in names:
+            known, value = lookup(space, name)
+            if known and _is_told(name, value, argument=False):
+                told = self.described(value, name)
+                if told is not None:
+                    yield told
 
     def expression(self, node: ast.AST, names: Mapping[str, Any]) -> tuple[Description, ...]:
         """Return the values of the names and parts of an expression that was asked about."""
@@ -101,7 +113,7 @@ def _candidates(live: LiveFrame) -> Iterator[tuple[str, Any, bool]]:
 
 
 def _is_told(name: str, value: Any, *, argument: bool) -> bool:
-    if name.startswith((".", "__")) or name in SHELL_NAMES:
+    if name.startswith((".", "__", "@")) or name in SHELL_NAMES:
         return False
     return argument or not (name.startswith("_") or _is_code(value))
 

@@ -1,0 +1,1 @@
+"""A crash in a child process: captured there, where its frames are alive, and read here."""
