@@ -90,7 +90,7 @@ def module_source(name: str) -> str | None:
     """Return the source of a loaded module that is the user's own."""
     import linecache
 
-    from aiex_ipy.grounding.failure.sources import is_users
+    from aiex_ipy.grounding.owners import is_users
 
     file = _namespace(name).get("__file__")
     if not isinstance(file, str) or not is_users(file):

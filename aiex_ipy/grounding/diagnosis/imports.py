@@ -22,8 +22,8 @@ from aiex_ipy.grounding.diagnosis.sight import (
     where,
 )
 from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
-from aiex_ipy.grounding.failure.sources import is_users, shown_path
 from aiex_ipy.grounding.fix import Fix
+from aiex_ipy.grounding.owners import is_users, shown_path
 
 
 def missing_module(moment: Moment) -> Iterator[Diagnosis]:

@@ -21,9 +21,9 @@ from aiex_ipy.grounding.diagnosis.sight import (
 )
 from aiex_ipy.grounding.failure.evaluate import UNKNOWN, Found, Scope, evaluate
 from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
-from aiex_ipy.grounding.failure.sources import is_users, shown_path
 from aiex_ipy.grounding.fix import Source
 from aiex_ipy.grounding.notebook import read_cell
+from aiex_ipy.grounding.owners import is_users, shown_path
 
 How = Literal["assigned", "loop", "argument", "default", "import", "definition", "other"]
 FARTHEST = 6

@@ -10,10 +10,11 @@ from aiex_ipy.grounding.failure.evaluate import attribute, lookup
 from aiex_ipy.grounding.failure.frames import Stack, expression_in, steps_of, tell, window
 from aiex_ipy.grounding.failure.moment import LiveFrame
 from aiex_ipy.grounding.failure.record import ErrorRecord, FrameRecord, Line, Relation
-from aiex_ipy.grounding.failure.sources import Sources, is_users, shown_path
+from aiex_ipy.grounding.failure.sources import Sources
 from aiex_ipy.grounding.failure.variables import Teller
 from aiex_ipy.grounding.live.describe import describe
 from aiex_ipy.grounding.live.static import class_attribute, derives, instance_dict, named, qualname
+from aiex_ipy.grounding.owners import is_users, shown_path
 
 MOST_CHAIN = 6
 """Errors of one chain that are told: the last ones and the very first."""

@@ -10,8 +10,9 @@ from types import CodeType, FrameType, TracebackType
 from aiex_ipy.grounding.failure.evaluate import lookup
 from aiex_ipy.grounding.failure.moment import LiveFrame
 from aiex_ipy.grounding.failure.record import FrameRecord, Line
-from aiex_ipy.grounding.failure.sources import Sources, Text, library_of, shown_path
+from aiex_ipy.grounding.failure.sources import Sources, Text, library_of
 from aiex_ipy.grounding.failure.variables import Teller
+from aiex_ipy.grounding.owners import shown_path
 
 MOST_SAME = 4
 """Times that one line of one function is told in a stack."""

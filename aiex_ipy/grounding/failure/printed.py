@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from aiex_ipy.grounding.failure.frames import window
 from aiex_ipy.grounding.failure.record import ErrorRecord, FrameRecord, Line, Relation
-from aiex_ipy.grounding.failure.sources import Sources, is_users, library_of, shown_path
+from aiex_ipy.grounding.failure.sources import Sources, library_of
+from aiex_ipy.grounding.owners import is_users, shown_path
 
 MOST_CHARACTERS = 400_000
 """Of a longer text the beginning and the end are read."""

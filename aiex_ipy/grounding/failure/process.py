@@ -13,8 +13,9 @@ from typing import Any
 from aiex_ipy.errors import UsageError
 from aiex_ipy.grounding.failure.frames import window
 from aiex_ipy.grounding.failure.record import FrameRecord
-from aiex_ipy.grounding.failure.sources import GONE, Sources, library_of, shown_path
+from aiex_ipy.grounding.failure.sources import GONE, Sources, library_of
 from aiex_ipy.grounding.live.description import CHARACTERS, Description
+from aiex_ipy.grounding.owners import shown_path
 from aiex_ipy.redaction.shapes import WITHHELD, is_secret_name, is_token_name
 
 SECONDS = 20

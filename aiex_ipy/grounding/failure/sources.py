@@ -6,7 +6,6 @@ import ast
 import linecache
 import os
 import sys
-import sysconfig
 from collections.abc import Callable, Sequence
 from types import CodeType
 from typing import Any, cast
@@ -14,17 +13,8 @@ from typing import Any, cast
 from aiex_ipy.grounding.cells import RanCell
 from aiex_ipy.grounding.failure.evaluate import lookup
 from aiex_ipy.grounding.fix import Source
+from aiex_ipy.grounding.owners import LIBRARIES, PACKAGES, is_users, shown_path
 
-LIBRARIES = tuple(
-    {
-        os.path.realpath(path) + os.sep
-        for key in ("stdlib", "platstdlib", "purelib", "platlib")
-        if (path := sysconfig.get_paths().get(key))
-    }
-)
-"""Directories whose code is not the user's: the standard library and installed packages."""
-PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
-OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))) + os.sep
 MOST_PARSED = 400_000
 """Characters of a source that is still parsed: some 10,000 lines, a tenth of a second."""
 
@@ -122,14 +112,6 @@ class Sources:
         return Text((), None, CHANGED)
 
 
-def is_users(file: str) -> bool:
-    """True for a file that is neither a library's, nor Python's, nor our own."""
-    real = os.path.realpath(file)
-    if any(each in real for each in PACKAGES):
-        return False
-    return not real.startswith((*LIBRARIES, OURS))
-
-
 def library_of(file: str, namespace: Any = None) -> str:
     """Return the name of the package that code which is not the user's belongs to."""
     found, name = lookup(namespace, "__name__")
@@ -141,21 +123,6 @@ def library_of(file: str, namespace: Any = None) -> str:
             top = real.rpartition(root)[2].partition("/")[0]
             return top.removesuffix(".py")
     return os.path.basename(file).removesuffix(".py")
-
-
-def shown_path(file: str, project_dir: str) -> str:
-    """Return a path as people read it: relative to the project or to `sys.path`; of a file
-    elsewhere its last two parts."""
-    if not os.path.isabs(file):
-        return file
-    roots = (os.path.abspath(each or ".").rstrip(os.sep) + os.sep for each in sys.path)
-    within = [each for each in roots if file.startswith(each)]
-    project = os.path.abspath(project_dir or ".").rstrip(os.sep) + os.sep
-    if file.startswith(project) and is_users(file):
-        within = [project]
-    if within:
-        return file[len(max(within, key=len)) :].replace(os.sep, "/")
-    return "/".join(file.replace(os.sep, "/").split("/")[-2:])
 
 
 def fits(tree: ast.Module | None, code: CodeType, file: str) -> bool:

@@ -14,10 +14,11 @@ from msgspec.structs import replace
 
 from aiex_ipy.grounding.failure.evaluate import Scope, evaluate, lookup
 from aiex_ipy.grounding.failure.moment import LiveFrame
-from aiex_ipy.grounding.failure.sources import Sources, shown_path
+from aiex_ipy.grounding.failure.sources import Sources
 from aiex_ipy.grounding.live.describe import describe
 from aiex_ipy.grounding.live.description import Description
 from aiex_ipy.grounding.live.static import derives, is_class
+from aiex_ipy.grounding.owners import shown_path
 
 MOST_INNERMOST = 24
 """Values told of the frame that failed."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from aiex_ipy.grounding.failure.evaluate import lookup
 from aiex_ipy.grounding.failure.frames import Step, steps_up
-from aiex_ipy.grounding.failure.sources import shown_path
 from aiex_ipy.grounding.live.describe import describe
 from aiex_ipy.grounding.live.static import (
     MISSING,
@@ -19,6 +18,7 @@ from aiex_ipy.grounding.live.static import (
     full_name,
     instance_dict,
 )
+from aiex_ipy.grounding.owners import shown_path
 
 if TYPE_CHECKING:
     import asyncio
