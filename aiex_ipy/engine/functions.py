@@ -115,11 +115,18 @@ def _project(
     path: str = "",
     provider: str | None = None,
     model: str | None = None,
+    allow_secret_file: bool = False,
 ) -> Request[ProjectSurvey]:
     """Survey a project: `path` is a directory or an installed package, the project's own unless
     given; `focus` says what leads (quality, performance, security, architecture, tests); see
     `ProjectSurvey`."""
-    return ProjectRequest(path=str(path), focus=focus_of(focus), provider=provider, model=model)
+    return ProjectRequest(
+        path=str(path),
+        focus=focus_of(focus),
+        provider=provider,
+        model=model,
+        allow_secret_file=allow_secret_file,
+    )
 
 
 def _test_suggest(

@@ -138,6 +138,30 @@ VERBS: dict[str, Verb] = {
                 *COMMON,
             ),
         ),
+        Verb(
+            "project",
+            "Survey a project: size, imports, hot spots, coverage, worst units.",
+            "target",
+            (
+                Option(
+                    "focus",
+                    "FOCUS",
+                    "What leads.",
+                    choices=("all", "quality", "performance", "security", "architecture", "tests"),
+                ),
+                *COMMON,
+            ),
+        ),
+        Verb(
+            "test_suggest",
+            "Suggest what to test of a function, class, module or file, and why.",
+            "target",
+            (
+                Option("file", "PATH", "The file to suggest tests for."),
+                Option("symbol", "NAME", "This function or class of the file."),
+                *COMMON,
+            ),
+        ),
     )
 }
 

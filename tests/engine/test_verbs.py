@@ -16,9 +16,11 @@ def test_the_table_offers_what_the_operations_take() -> None:
     """Every choice of the table is one of the request's type, and none is missing."""
     from aiex_ipy.operations.analyze import AnalyzeType
     from aiex_ipy.operations.chat import ChatType
+    from aiex_ipy.operations.project import FOCUSES
 
     assert choices("analyze", "type") == get_args(AnalyzeType)
     assert choices("chat", "type") == get_args(ChatType)
+    assert choices("project", "focus") == FOCUSES
 
 
 def test_every_verb_is_an_operation() -> None:

@@ -24,6 +24,8 @@ COMMANDS: Table = {
             "analyze": Entry("Score code and list its issues.", f"{_CLI}.ai:analyze"),
             "explain": Entry("Explain a file, a name, or a topic.", f"{_CLI}.ai:explain"),
             "chat": Entry("Hold a conversation.", f"{_CLI}.chat:chat"),
+            "project": Entry("Survey a project.", f"{_CLI}.surveying:project"),
+            "test-suggest": Entry("Suggest what to test.", f"{_CLI}.surveying:test_suggest"),
         },
     ),
     "models": Entry(

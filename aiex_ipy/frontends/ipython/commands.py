@@ -37,8 +37,8 @@ def show_help(session: Session, arguments: list[str]) -> None:
             )
         print(usage(VERBS[name]))
         return
-    lines = [f"    {each.name:10}{each.summary}" for each in VERBS.values()]
-    lines += [f"    {name:10}{_summary(name)}" for name in COMMANDS]
+    lines = [f"    {each.name:14}{each.summary}" for each in VERBS.values()]
+    lines += [f"    {name:14}{_summary(name)}" for name in COMMANDS]
     print(INTRODUCTION, *lines, "", VALUES, sep="\n", end="")
 
 

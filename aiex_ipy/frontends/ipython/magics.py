@@ -245,6 +245,24 @@ def _explain(call: Call) -> Request[Any]:
 def _live(target: str, session: Session) -> tuple[str, Subject | None, str] | None:
     """What a name of the user's stands for: an importable name, or the object's own source and
     its name therein."""
+    found = value_of(target, session)
+    if found is None:
+        return None
+    (value,) = found
+    from aiex_ipy.grounding.live import dotted_name, object_subject
+
+    dotted = dotted_name(value)
+    if dotted:
+        return dotted, None, ""
+    subject = object_subject(value, target)
+    if subject.language != "python":
+        return "", subject, ""
+    path = _cell_of(value, session) or subject.path
+    return "", msgspec.structs.replace(subject, path=path), getattr(value, "__name__", "")
+
+
+def value_of(target: str, session: Session) -> tuple[Any] | None:
+    """The value a name of the user's, with attributes or without, stands for; None for no name."""
     if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", target):
         return None
     first, *rest = target.split(".")
@@ -257,16 +275,7 @@ def _live(target: str, session: Session) -> tuple[str, Subject | None, str] | No
             value = getattr(value, attribute)
     except Exception:
         return None
-    from aiex_ipy.grounding.live import dotted_name, object_subject
-
-    dotted = dotted_name(value)
-    if dotted:
-        return dotted, None, ""
-    subject = object_subject(value, target)
-    if subject.language != "python":
-        return "", subject, ""
-    path = _cell_of(value, session) or subject.path
-    return "", msgspec.structs.replace(subject, path=path), getattr(value, "__name__", "")
+    return (value,)
 
 
 def _cell_of(value: Any, session: Session) -> str:
@@ -296,4 +305,6 @@ _REQUESTS: dict[str, Callable[[Call], Request[Any]] | str] = {
     "debug": f"{_HERE}.debugging:from_magic",
     "eval": f"{_HERE}.evaluating:from_magic",
     "explain": _explain,
+    "project": f"{_HERE}.surveying:project_from_magic",
+    "test_suggest": f"{_HERE}.surveying:tests_from_magic",
 }

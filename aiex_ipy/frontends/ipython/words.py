@@ -81,7 +81,7 @@ def read(line: str, *, default: str | None = None, others: Iterable[str] = ()) -
         del words[0]
     name = default or ""
     if words and not words[0][0].startswith("--"):
-        name = words.pop(0)[0]
+        name = words.pop(0)[0].replace("test-suggest", "test_suggest")
     if name not in VERBS:
         raise UnknownNameError(
             f"%aiex has no verb {name!r}.", hint=near_miss(name, [*VERBS, *others])

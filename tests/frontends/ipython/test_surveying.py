@@ -27,6 +27,27 @@ def test_tests_for_a_function_of_a_cell_are_suggested(run: Run) -> None:
     assert result.suggestions[0].kind == "division"
 
 
+def test_the_magics_do_the_same(run: Run, tmp_path: Any) -> None:
+    """On a name of the session, a cell, a dotted name, a file, a directory."""
+    run("def half(n):\n    return 1 / n")
+    for line in (
+        "%aiex test_suggest half",
+        "%aiex test-suggest half",
+        "%%aiex test_suggest\ndef half(n):\n    return 1 / n",
+    ):
+        run(line)
+        assert "line 2: `n` is 0" in run.out, line
+    run("%aiex test_suggest statistics.quantiles --into found")
+    assert run("found.symbol").result == "quantiles"
+    (tmp_path / "a.py").write_text("def f(n):\n    return 1 / n\n")
+    run(f"%aiex test_suggest --file {tmp_path / 'a.py'} --symbol f")
+    assert "line 2: `n` is 0" in run.out
+    run(f"%aiex project {tmp_path} --focus tests --into found")
+    assert run("found.focus, found.size.files").result == ("tests", 1)
+    assert "takes no cell" in run.fails("%%aiex project\nx = 1")
+    assert "two things to test" in run.fails("%%aiex test_suggest f\nx = 1")
+
+
 def test_a_wrong_target_is_one_line(run: Run) -> None:
     """No traceback of ours."""
     assert "'len' has no Python source" in run.fails("ai_test_suggest(len)")
