@@ -14,6 +14,7 @@ from aiex_ipy.messages import Answer
 from aiex_ipy.operations.analyze import Analysis, AnalyzeRequest
 from aiex_ipy.operations.ask import AskRequest
 from aiex_ipy.operations.chat import ChatRequest
+from aiex_ipy.operations.complete import CompleteRequest, Completion
 from aiex_ipy.operations.debug import DebugReport, DebugRequest
 from aiex_ipy.operations.evaluate import EvalRequest, Evaluation
 from aiex_ipy.operations.explain import ExplainRequest, Explanation
@@ -27,6 +28,7 @@ OPERATIONS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "ask": (AskRequest, Answer),
     "chat": (ChatRequest, Answer),
     "analyze": (AnalyzeRequest, Analysis),
+    "complete": (CompleteRequest, Completion),
     "debug": (DebugRequest, DebugReport),
     "eval": (EvalRequest, Evaluation),
     "explain": (ExplainRequest, Explanation),

@@ -297,6 +297,25 @@ KEYS: tuple[KeyDoc, ...] = (
         "AIEX_DISPLAY_WIDGETS",
     ),
     _key(
+        "completion.jedi_deadline_ms",
+        "duration",
+        "How long a completion waits for jedi; later answers serve the next key. 0 leaves jedi "
+        "out.",
+        "AIEX_COMPLETION_JEDI_DEADLINE",
+        unit="ms",
+        minimum=0,
+        maximum=10_000,
+    ),
+    _key(
+        "completion.max_tokens",
+        "integer",
+        "The most tokens a model may write for one completion.",
+        "AIEX_COMPLETION_MAX_TOKENS",
+        unit="tokens",
+        minimum=1,
+        maximum=1_000,
+    ),
+    _key(
         "analyze.analyzers",
         "strings",
         "Analyzers of other packages (entry points `aiex.analyzers`) whose issues are shown "

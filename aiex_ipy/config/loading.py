@@ -17,6 +17,7 @@ from aiex_ipy.config.keys import KeyDoc, PlannedKey
 from aiex_ipy.config.providers import NO_PROVIDER, canonical_provider, instances
 from aiex_ipy.config.settings import (
     AnalyzeSettings,
+    CompletionSettings,
     DisplaySettings,
     EmbeddedSettings,
     LLMSettings,
@@ -303,6 +304,7 @@ def _loaded(
         ),
         sandbox=SandboxSettings(**_fields(flat, "sandbox")),
         display=DisplaySettings(**_fields(flat, "display")),
+        completion=CompletionSettings(**_fields(flat, "completion")),
         analyze=AnalyzeSettings(**_fields(flat, "analyze")),
     )
     values: dict[str, Any] = {}

@@ -102,6 +102,13 @@ class DisplaySettings(Struct, frozen=True, kw_only=True):
     widgets: bool = True
 
 
+class CompletionSettings(Struct, frozen=True, kw_only=True):
+    """How code is completed. `jedi_deadline_ms` 0 leaves jedi out."""
+
+    jedi_deadline_ms: int = 150
+    max_tokens: int = 64
+
+
 class AnalyzeSettings(Struct, frozen=True, kw_only=True):
     """`analyzers` names plugins whose issues are shown beside the built-in ones."""
 
@@ -115,4 +122,5 @@ class Settings(Struct, frozen=True, kw_only=True):
     llm: LLMSettings = LLMSettings()
     sandbox: SandboxSettings = SandboxSettings()
     display: DisplaySettings = DisplaySettings()
+    completion: CompletionSettings = CompletionSettings()
     analyze: AnalyzeSettings = AnalyzeSettings()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import AsyncGenerator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
@@ -68,6 +68,7 @@ class Engine:
         self._view: View | None = None
         self._under_way: dict[Router, int] = {}
         self._replaced: set[Router] = set()
+        self._at_close: list[Callable[[], object]] = []
 
     @property
     def settings(self) -> Settings:
@@ -196,9 +197,16 @@ class Engine:
 
     async def stream(self, request: Request[Res]) -> AsyncGenerator[Update | Res, None]:
         """Yield updates, last the result, on the caller's loop. Closing it cancels."""
+        from contextlib import aclosing
+
+        async with aclosing(self.follow(self.submit(request))) as items:
+            async for item in items:
+                yield item
+
+    async def follow(self, job: Job[Any]) -> AsyncGenerator[Any, None]:
+        """Yield a job's updates, last its result, on the caller's loop. Closing it cancels."""
         import asyncio
 
-        job = self.submit(request)
         loop = asyncio.get_running_loop()
         waker = asyncio.Event()
 
@@ -214,10 +222,15 @@ class Engine:
                 updates, ended = job.poll(0)
                 for update in updates:
                     yield update
-            result: Res = await asyncio.wrap_future(job.future)
-            yield result
+            yield await asyncio.wrap_future(job.future)
         finally:
             job.cancel()
+
+    def at_close(self, end: Callable[[], object]) -> None:
+        """Have `end` called when the engine is closed. Raises EngineClosedError."""
+        with self._lock:
+            self._check_open()
+            self._at_close.append(end)
 
     def call(self, work: Coroutine[Any, Any, Res]) -> Res:
         """Run a coroutine on the engine's loop and wait for it in the calling thread."""
@@ -231,6 +244,8 @@ class Engine:
                 return
             self._closed = True
             models = self._models
+        for end in self._at_close:
+            end()
         if models is not None and self._loop.started:
             self._loop.submit(models.aclose()).result(CLOSE_TIMEOUT_S)
         self._loop.stop()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from aiex_ipy.engine.conversation import Conversation
 from aiex_ipy.engine.debugging import LAST, debug_request
@@ -20,6 +21,9 @@ from aiex_ipy.operations.debug import DebugReport
 from aiex_ipy.operations.explain import ExplainRequest, Explanation, Level
 from aiex_ipy.operations.project import ProjectRequest, ProjectSurvey, focus_of
 from aiex_ipy.operations.suggest_tests import TestSuggestions, request_for
+
+if TYPE_CHECKING:
+    from aiex_ipy.operations.complete import Completion
 
 P = ParamSpec("P")
 Res = TypeVar("Res")
@@ -175,6 +179,52 @@ def _debug(
         model=model,
         allow_secret_file=allow_secret_file,
     )
+
+
+def _complete(
+    fragment: str,
+    namespace: Mapping[str, Any] | None = None,
+    *,
+    suffix: str = "",
+    provider: str | None = None,
+    model: str | None = None,
+) -> Request[Completion]:
+    """Complete the code before a cursor by live names, jedi and a model; see `Completion`.
+
+    `namespace` holds the live names, None those of `__main__`; `suffix` is the code behind the
+    cursor. Nothing of the objects is run.
+    """
+    from aiex_ipy.engine.completing import completer_of
+
+    return completer_of(default_engine()).request(
+        fragment, suffix, namespace, provider=provider, model=model
+    )
+
+
+complete = _sync(_complete)
+complete.__name__ = "complete"
+
+
+async def complete_async(
+    fragment: str,
+    namespace: Mapping[str, Any] | None = None,
+    *,
+    suffix: str = "",
+    provider: str | None = None,
+    model: str | None = None,
+) -> Completion:
+    """Complete the code before a cursor as `complete` does, without blocking the event loop."""
+    from aiex_ipy.engine.completing import completer_of
+    from aiex_ipy.operations.complete import Completion
+
+    result = Completion()
+    updates = completer_of(default_engine()).updates(
+        fragment, suffix, namespace, session=object(), provider=provider, model=model
+    )
+    async with aclosing(updates) as items_:
+        async for update in items_:
+            result = update.result
+    return result
 
 
 ask = _sync(_ask)

@@ -12,6 +12,7 @@ _OPERATIONS = {
     "ask": "aiex_ipy.operations.ask:AskOperation",
     "chat": "aiex_ipy.operations.chat:ChatOperation",
     "analyze": "aiex_ipy.operations.analyze:AnalyzeOperation",
+    "complete": "aiex_ipy.operations.complete:CompleteOperation",
     "debug": "aiex_ipy.operations.debug:DebugOperation",
     "eval": "aiex_ipy.operations.evaluate:EvalOperation",
     "explain": "aiex_ipy.operations.explain:ExplainOperation",

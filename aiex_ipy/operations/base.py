@@ -31,13 +31,15 @@ class Request(Struct, Generic[Res_co], frozen=True, kw_only=True):
 
 
 class Ask(Struct, frozen=True, kw_only=True):
-    """One question to a model: the prompt and the form the answer must have."""
+    """One question to a model: the prompt and the form the answer must have. `quiet`: its words
+    are not shown as they come."""
 
     prompt: Prompt
     schema: dict[str, Any] | None = None
     schema_name: str = "answer"
     temperature: float | None = None
     max_tokens: int | None = None
+    quiet: bool = False
 
 
 class Grounding(Struct, frozen=True, kw_only=True):

@@ -176,7 +176,7 @@ async def _answer(
         async for chunk in chunks:
             if isinstance(chunk, TextDelta):
                 text.append(chunk.text)
-                if ask.schema is None:
+                if ask.schema is None and not ask.quiet:
                     yield Text(chunk.text)
             elif isinstance(chunk, Opened):
                 opened = chunk

@@ -12,6 +12,7 @@ FORMATS: tuple[Format, ...] = ("text", "markdown", "html", "json")
 RENDERERS = {
     "Analysis": "analysis",
     "Answer": "answer",
+    "Completion": "completion",
     "DebugReport": "debugging",
     "Evaluation": "evaluation",
     "Explanation": "explanation",

@@ -413,3 +413,40 @@ def updates(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
         return screen.drawn
 
     assert drawn(1) < drawn(60)
+
+
+@proves("completion.max_tokens")
+def completion_max_tokens(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    from aiex_ipy.engine.completing import completer_of
+    from aiex_ipy.engine.engine import Engine
+
+    with LoopbackServer() as server:
+        settings = setter(
+            '[llm]\ndefault_provider = "there"\n[llm.providers.there]\nkind = "openai_compatible"\n'
+            f'base_url = "{server.openai_url}"\nmodel = "m"\n[completion]\nmax_tokens = 7\n'
+        )
+        engine = Engine(settings)
+        try:
+            engine.run_sync(completer_of(engine).request("x = ", namespace={}))
+        finally:
+            engine.close()
+        assert server.asked[0].json["max_tokens"] == 7
+
+
+@proves("completion.jedi_deadline_ms")
+def completion_jedi_deadline(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    from aiex_ipy.engine.completing import completer_of
+    from aiex_ipy.engine.engine import Engine
+
+    code = "def area(radius):\n    return rad"
+    found = []
+    for deadline in (0, 10_000):
+        settings = setter(
+            f'[llm]\ndefault_provider = "none"\n[completion]\njedi_deadline_ms = {deadline}\n'
+        )
+        engine = Engine(settings)
+        try:
+            found.append(engine.run_sync(completer_of(engine).request(code, namespace={})).count)
+        finally:
+            engine.close()
+    assert found == [0, 1]

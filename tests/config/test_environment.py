@@ -38,6 +38,8 @@ VARIABLES: dict[str, tuple[str, Any]] = {
     "AIEX_SANDBOX_DENIED_PATTERNS": ("**/x.*,y", ("**/x.*", "y")),
     "AIEX_DISPLAY_UPDATES_PER_SECOND": ("10", 10),
     "AIEX_DISPLAY_WIDGETS": ("no", False),
+    "AIEX_COMPLETION_JEDI_DEADLINE": ("0", 0),
+    "AIEX_COMPLETION_MAX_TOKENS": ("20", 20),
     "AIEX_ANALYZE_ANALYZERS": ("acme,other", ("acme", "other")),
 }
 

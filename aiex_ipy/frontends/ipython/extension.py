@@ -26,6 +26,7 @@ RESULTS = {
     "aiex_ipy.engine.status": "Status",
     "aiex_ipy.messages": "Answer",
     "aiex_ipy.operations.analyze": "Analysis",
+    "aiex_ipy.operations.complete": "Completion",
     "aiex_ipy.operations.debug": "DebugReport",
     "aiex_ipy.operations.evaluate": "Evaluation",
     "aiex_ipy.operations.explain": "Explanation",

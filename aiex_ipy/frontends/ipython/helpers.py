@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from aiex_ipy.engine.status import Status
     from aiex_ipy.grounding.facts import Subject
     from aiex_ipy.messages import Answer
+    from aiex_ipy.operations.complete import Completion
     from aiex_ipy.operations.debug import DebugReport
     from aiex_ipy.operations.evaluate import Evaluation
     from aiex_ipy.operations.project import ProjectSurvey
@@ -33,6 +34,24 @@ def ai(
     from aiex_ipy.frontends.ipython.asking import ask
 
     return ask(query, context, provider=provider, model=model)
+
+
+def ai_complete(
+    fragment: str,
+    *,
+    suffix: str = "",
+    provider: str | None = None,
+    model: str | None = None,
+) -> Completion:
+    """Complete code: `ai_complete("df.gr")`, `ai_complete("def handle_call")`.
+
+    Names, attributes, columns and keys of your live objects come first, then what jedi infers,
+    then a model's continuation, cut before any name your objects do not have. `suffix` is the code
+    behind the cursor. Shows the Completion and returns it; without a model the names alone.
+    """
+    from aiex_ipy.frontends.ipython.completing import complete
+
+    return complete(fragment, suffix, provider=provider, model=model)
 
 
 def ai_debug(
@@ -145,6 +164,7 @@ class Shortcuts:
 
 HELPERS: dict[str, Any] = {
     "ai": ai,
+    "ai_complete": ai_complete,
     "ai_debug": ai_debug,
     "ai_eval": ai_eval,
     "ai_project": ai_project,
