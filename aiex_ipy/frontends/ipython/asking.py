@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from aiex_ipy.frontends.ipython.session import current_session
@@ -24,19 +23,27 @@ def ask(query: str, context: Any, *, provider: str | None, model: str | None) ->
 
 
 def context_items(context: Any) -> tuple[str | Subject, ...]:
-    """Return `context` as an operation takes it: one item or several, objects as subjects."""
+    """Return `context` as an operation takes it: one item, or those of a list or tuple; objects
+    as subjects. Of an object nothing is called, but `__fspath__` of a path."""
     if context is None:
         return ()
-    if isinstance(context, str | os.PathLike | Subject) or not isinstance(context, Sequence):
-        return (_item(context),)
-    return tuple(_item(each) for each in context)
+    kind = type(context)
+    return (
+        tuple(_item(each) for each in context)
+        if kind is list or kind is tuple
+        else (_item(context),)
+    )
 
 
 def _item(value: Any) -> str | Subject:
-    if isinstance(value, str | Subject):
-        return value
-    if isinstance(value, os.PathLike):
-        return str(os.fspath(value))
     from aiex_ipy.grounding.live import object_subject
+    from aiex_ipy.grounding.live.static import MISSING, class_attribute, is_class, text_of
 
+    if type(value) is Subject:
+        return value
+    text = text_of(value)
+    if text is not None:
+        return text
+    if class_attribute(type(value), "__fspath__") is not MISSING and not is_class(value):
+        return os.fsdecode(value)
     return object_subject(value)

@@ -92,7 +92,7 @@ def _parameters(function: FunctionType, code: CodeType, printer: Printer) -> Ite
         yield f"… {positional - _PARAMETERS} more"
     after = positional + keywords
     if code.co_flags & _VARARGS:
-        yield f"*{names[after]}"
+        yield f"*{_parameter(names[after], notes, MISSING, printer)}"
         after += 1
     elif keywords:
         yield "*"
@@ -101,7 +101,7 @@ def _parameters(function: FunctionType, code: CodeType, printer: Printer) -> Ite
         default = entry(given, name) if given is not None else MISSING
         yield _parameter(name, notes, default, printer)
     if code.co_flags & _VARKEYWORDS:
-        yield f"**{names[after]}"
+        yield f"**{_parameter(names[after], notes, MISSING, printer)}"
 
 
 def _parameter(name: str, notes: dict[str, str], default: Any, printer: Printer) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aiex_ipy.grounding.live import special
 from aiex_ipy.grounding.live.atoms import plain
 from aiex_ipy.grounding.live.description import Description
 from aiex_ipy.grounding.live.printing import SCALARS, SEQUENCES, SETS, TEXTS, Printer, first
@@ -108,18 +109,13 @@ def _object(value: Any, printer: Printer) -> Description:
     shown = plain(value)
     if shown is not None:
         return Description(type=name, kind="scalar", value=printer.cut([shown], printer.characters))
-    special = _SPECIAL.get(name)
-    facts = ()
-    if special is not None:
-        facts = special(value, printer)
+    found = special.describe(value, printer)
+    if found is not None:
+        return found
     record = type(class_attribute(kind, "__dataclass_fields__")) is dict
     return Description(
         type=name,
         kind="record" if record else "object",
         attributes=public_names(value),
-        facts=facts,
         value=printer.text(value),
     )
-
-
-_SPECIAL: dict[str, Any] = {}

@@ -130,12 +130,13 @@ def instance_dict(value: Any) -> Mapping[Any, Any]:
         return _module_dict(value)
     for each in _type_mro(kind):
         found = entry(_type_dict(each), "__dict__") if each is not object else MISSING
-        if type(found) is not GetSetDescriptorType:
+        descriptor: Any = type(found)
+        if descriptor is not GetSetDescriptorType and descriptor is not MemberDescriptorType:
             continue
         if not _type_flags(each) & _HEAP_TYPE and module_of(each) not in _PLAIN:
             continue
         try:
-            names = GetSetDescriptorType.__get__(found, value, kind)
+            names = descriptor.__get__(found, value, kind)
         except Exception:
             return {}
         if derives(type(names), dict):
@@ -217,3 +218,12 @@ def is_of(kind: type, package: str) -> bool:
         if found is MISSING:
             return False
     return found is kind
+
+
+def member(value: Any, name: str) -> Any:
+    """Return what `value.name` would find, as it is kept: an instance's own attribute, else what
+    its class has, no descriptor asked; of a class what it or its bases have; or `MISSING`."""
+    if is_class(value):
+        return class_attribute(value, name)
+    own = attribute(value, name)
+    return class_attribute(type(value), name) if own is MISSING else own

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aiex_ipy.grounding.live import MAX_SHOWN_CHARACTERS, dotted_name, object_subject, source_name
+from aiex_ipy.grounding.live import dotted_name, object_subject, source_name
 
 
 class Boat:
@@ -51,7 +51,7 @@ def test_a_class_of_a_session_gives_its_source() -> None:
     assert source_name(names["Pond"]).startswith("<cell")
 
 
-@pytest.mark.parametrize("value", [{"k": 1}, 3, "text", [1, 2], len, made("class E: x = 1")["E"]])
+@pytest.mark.parametrize("value", [{"k": 1}, 3, "text", [1, 2], made("class E: x = 1")["E"]])
 def test_what_has_no_source_shows_itself(value: object) -> None:
     """Type and text stand for a value without source."""
     subject = object_subject(value, "v")
@@ -59,18 +59,53 @@ def test_what_has_no_source_shows_itself(value: object) -> None:
     assert type(value).__name__ in subject.text and str(value) in subject.text
 
 
-def test_a_huge_value_is_cut_and_its_shape_told() -> None:
+def test_a_huge_value_is_cut_and_its_length_told() -> None:
     """A data set does not fill the prompt."""
+    subject = object_subject(["row"] * 1_000_000, "rows")
+    assert subject.text.startswith("rows: list, length 1000000")
+    assert "more" in subject.text and len(subject.text) < 3_700
 
-    class Frame:
-        shape = (1_000_000, 3)
 
-        def __str__(self) -> str:
-            return "row\n" * 1_000_000
+def test_methods_properties_and_partials_give_the_function_behind_them() -> None:
+    """What stands before a function is looked through."""
 
-    subject = object_subject(Frame(), "df")
-    assert "df of type" in subject.text and "shape (1000000, 3)" in subject.text
-    assert len(subject.text) < MAX_SHOWN_CHARACTERS + 200
+    class Shop:
+        @property
+        def total(self) -> int:
+            return 3
+
+        @staticmethod
+        def named(a: int) -> int:
+            return a
+
+    for value in (Shop.__dict__["total"], Shop.__dict__["named"], functools.partial(Shop.named, 1)):
+        assert "def " in object_subject(value).text
+    assert object_subject(Boat().row).path == "Boat.row"
+    assert object_subject(Shop).text.startswith("    class Shop:")
+
+
+def test_hostile_wrapping_ends() -> None:
+    """A function that says it wraps itself, or an object that has every attribute, is told."""
+
+    def loop() -> None:
+        """Goes round."""
+
+    loop.__wrapped__ = loop  # type: ignore[attr-defined]
+
+    class Wraps:
+        def __getattr__(self, name: str) -> object:
+            raise SystemExit(name)
+
+    assert "Goes round" in object_subject(loop).text
+    assert object_subject(Wraps(), "w").language == "text"
+
+
+def test_source_that_is_gone_or_changed_is_not_made_up() -> None:
+    """Where the lines are not to be had, the description stands in their place."""
+    names = made("def gone():\n    return 1\n")
+    linecache.cache.pop(names["gone"].__code__.co_filename)
+    subject = object_subject(names["gone"])
+    assert subject.language == "text" and "gone()" in subject.text
 
 
 @pytest.mark.parametrize(
