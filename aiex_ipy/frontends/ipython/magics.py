@@ -250,6 +250,7 @@ def _live(target: str, session: Session) -> tuple[str, Subject | None, str] | No
         return None
     (value,) = found
     from aiex_ipy.grounding.live import dotted_name, object_subject
+    from aiex_ipy.grounding.live.source import name_of
 
     dotted = dotted_name(value)
     if dotted:
@@ -258,7 +259,7 @@ def _live(target: str, session: Session) -> tuple[str, Subject | None, str] | No
     if subject.language != "python":
         return "", subject, ""
     path = _cell_of(value, session) or subject.path
-    return "", msgspec.structs.replace(subject, path=path), getattr(value, "__name__", "")
+    return "", msgspec.structs.replace(subject, path=path), name_of(value).rpartition(".")[2]
 
 
 def value_of(target: str, session: Session) -> tuple[Any] | None:
@@ -269,17 +270,6 @@ def value_of(target: str, session: Session) -> tuple[Any] | None:
     names = Names(session)
     if first not in names or first == "Err":
         return None
-<<<<<<< HEAD
-    value = names[first]
-    try:
-        for attribute in rest:
-            value = getattr(value, attribute)
-    except Exception:
-        return None
-    return (value,)
-=======
-    from aiex_ipy.grounding.live import dotted_name, object_subject
-    from aiex_ipy.grounding.live.source import name_of
     from aiex_ipy.grounding.live.static import MISSING, member
 
     value = names[first]
@@ -287,15 +277,7 @@ def value_of(target: str, session: Session) -> tuple[Any] | None:
         value = member(value, each)
         if value is MISSING:
             return None
-    dotted = dotted_name(value)
-    if dotted:
-        return dotted, None, ""
-    subject = object_subject(value, target)
-    if subject.language != "python":
-        return "", subject, ""
-    path = _cell_of(value, session) or subject.path
-    return "", msgspec.structs.replace(subject, path=path), name_of(value).rpartition(".")[2]
->>>>>>> bcaa8ca (Look live objects up without calling them: subjects, contexts and dotted targets)
+    return (value,)
 
 
 def _cell_of(value: Any, session: Session) -> str:

@@ -16,7 +16,7 @@ import numpy
 import pandas
 import polars
 import pytest
-from spy import CALLS, SPECIAL, Watch, noting, spying
+from spy import CALLS, SPECIAL, Watch, noting, spied, spying
 
 from aiex_ipy.frontends.ipython.asking import context_items
 from aiex_ipy.grounding.live import dotted_name, object_subject, source_name
@@ -37,9 +37,12 @@ Spy_bytes = spying(bytes)
 Spy_deque = spying(collections.deque)
 Spy_error = spying(ValueError)
 # numpy asks an array for `__array_finalize__` when it is made.
-Spy_array = spying(
-    numpy.ndarray, __getattribute__=object.__getattribute__, __array_finalize__=lambda *_: None
-)
+_own = spied("Spy") | {"__array_finalize__": lambda *_: None}
+_own["__getattribute__"] = object.__getattribute__
+Spy_array = type("Spy", (numpy.ndarray,), _own)
+spy_array = numpy.ndarray.__new__(Spy_array, (2,))
+Spy_array.__getattribute__ = noting("Spy", "__getattribute__")  # type: ignore[method-assign]
+Spy_array.__array_finalize__ = noting("Spy", "__array_finalize__")  # type: ignore[method-assign]
 Spy_frame = spying(pandas.DataFrame)
 Spy_polars = spying(polars.DataFrame)
 Pair = collections.namedtuple("Pair", "first second")
