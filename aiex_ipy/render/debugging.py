@@ -2,38 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
-from aiex_ipy.grounding.failure.record import FrameRecord
+from aiex_ipy.grounding.failure.record import Failure, FrameRecord
 from aiex_ipy.grounding.fix import Fix
+from aiex_ipy.grounding.live.describe import line
+from aiex_ipy.grounding.live.description import Description
 from aiex_ipy.operations.base import NO_JUDGEMENT
 from aiex_ipy.operations.debug import DebugReport
+from aiex_ipy.prompts.failure import error_lines, folded, gap_lines, marked_lines
 from aiex_ipy.render.safe import escape, plain, safe_markdown, sentence
 
 RULE = "=" * 50
 SHOWN_LINES = 2
 """Source lines shown before and after the failing one; the model is told more."""
+SHOWN_ASKED = 14
+"""Values shown where it was a value that was asked about."""
+WIDTH = 160
+"""Characters of a line of values or of a frame."""
+UNTOLD = "The facts alone do not tell the cause."
 
 
 def text(result: DebugReport, *, symbols: bool = True) -> str:
     """Return the failure, the diagnoses, the model's words and the footer."""
     mark = "🐞 " if symbols else ""
-    lines = [f"{mark}{plain(result.failure.title)}", RULE]
-    frame = result.failure.frame
-    if frame is not None:
-        lines += ["", plain(place(frame)), *(f"   {plain(each)}" for each in _source(frame))]
+    failure = result.failure
+    lines = [f"{mark}{plain(failure.title)}", RULE]
+    for title, body in parts(failure):
+        lines += ["", plain(title), *(f"   {plain(each)}" for each in body)]
     for diagnosis in result.diagnoses:
         lines += ["", f"{_certainty(diagnosis)}: {plain(diagnosis.cause)}"]
         lines += [f"   - {plain(each)}" for each in diagnosis.evidence]
         if diagnosis.remedy:
             lines.append(f"   {plain(diagnosis.remedy)}")
     if not result.diagnoses and not result.text:
-        lines += ["", "The facts alone do not tell the cause."]
+        lines += ["", UNTOLD]
     if result.text:
         lines += ["", plain(result.text).rstrip()]
     fix = result.best_fix
     if fix is not None:
         lines += ["", *_diff(fix)]
-    return "\n".join(lines) + "\n\n" + tail(result, symbols=symbols, fix=False)
+    told = "\n".join(lines)
+    if not symbols:
+        told = told.replace("…", "...")
+    return told + "\n\n" + tail(result, symbols=symbols, fix=False)
 
 
 def tail(result: DebugReport, *, symbols: bool = True, fix: bool = True) -> str:
@@ -46,16 +59,15 @@ def tail(result: DebugReport, *, symbols: bool = True, fix: bool = True) -> str:
 def markdown(result: DebugReport) -> str:
     """Return the same as Markdown."""
     lines = [f"## 🐞 {escape(result.failure.title)}"]
-    frame = result.failure.frame
-    if frame is not None:
-        lines += ["", f"**{escape(place(frame))}**", "", *_fenced(_source(frame), "text")]
+    for title, body in parts(result.failure):
+        lines += ["", f"**{escape(title)}**", *(["", *_fenced(body, "text")] if body else [])]
     for diagnosis in result.diagnoses:
         lines += ["", f"**{_certainty(diagnosis)}:** {sentence(diagnosis.cause)}", ""]
         lines += [f"- {sentence(each)}" for each in diagnosis.evidence]
         if diagnosis.remedy:
             lines += ["", sentence(diagnosis.remedy)]
     if not result.diagnoses and not result.text:
-        lines += ["", "The facts alone do not tell the cause."]
+        lines += ["", UNTOLD]
     if result.text:
         lines += ["", "---", "", safe_markdown(result.text).rstrip()]
     fix = result.best_fix
@@ -63,6 +75,61 @@ def markdown(result: DebugReport) -> str:
         lines += ["", *_fenced(_diff(fix), "diff")]
     lines += ["", *(f"*{escape(line)}*  " for line in footer(result))]
     return "\n".join(lines) + "\n"
+
+
+Part = tuple[str, list[str]]
+
+
+def parts(failure: Failure) -> list[Part]:
+    """Return what is shown of a failure: titles with their lines. People have seen the traceback,
+    so that of other frames only the place and the failing code are shown."""
+    frame = failure.frame
+    found: list[Part] = []
+    if len(failure.errors) > 1 or any(each.members or each.notes for each in failure.errors):
+        found.append(("How it came about", error_lines(failure.errors)))
+    if frame is not None:
+        found.append((place(frame), _source(frame)))
+        if frame.variables:
+            found.append(("Values there", _values(frame.variables)))
+    if failure.values:
+        found.append(("Values", _values(failure.values, SHOWN_ASKED)))
+    callers = _callers(failure, frame)
+    if callers:
+        found.append(("Called from", callers))
+    for name, frames in failure.stacks:
+        found.append((f"Stack of {name}", [each for f in frames for each in _one_line(f)]))
+    if failure.cells:
+        labels = ", ".join(each.label for each in failure.cells)
+        found.append((f"Made by {labels}", []))
+    if failure.versions:
+        said = ", ".join(f"{each.name} {each.version}" for each in failure.versions)
+        found.append((said, []))
+    if failure.left_out:
+        found.append((f"Left out: {'; '.join(failure.left_out)}", []))
+    return found
+
+
+def _callers(failure: Failure, frame: FrameRecord | None) -> list[str]:
+    """The frames above the failing one, innermost first, with what was folded between them."""
+    error = failure.error
+    if error is None:
+        return []
+    lines = [folded(error.folded_after, error.libraries_after)] if error.folded_after else []
+    for each in reversed(error.frames):
+        lines += gap_lines(each) if each is frame else _one_line(each)
+    return lines
+
+
+def _one_line(frame: FrameRecord) -> list[str]:
+    code = frame.expression or frame.text
+    shown = f"{place(frame)}{f': {code}' if code else ''}"
+    return [shown if len(shown) <= WIDTH else f"{shown[: WIDTH - 1]}…", *gap_lines(frame)]
+
+
+def _values(values: Sequence[Description], most: int = 8) -> list[str]:
+    lines = [line(each) for each in values[:most]]
+    lines = [each if len(each) <= WIDTH else f"{each[: WIDTH - 1]}…" for each in lines]
+    return lines + ([f"… {len(values) - most} more"] if len(values) > most else [])
 
 
 def place(frame: FrameRecord) -> str:
@@ -90,12 +157,8 @@ def _certainty(diagnosis: Diagnosis) -> str:
 
 
 def _source(frame: FrameRecord) -> list[str]:
-    near = [each for each in frame.lines if abs(each.number - frame.line) <= SHOWN_LINES]
-    lines = [
-        f"{'->' if each.number == frame.line else '  '} {each.number:4} {each.text}"
-        for each in near
-    ]
-    return lines or [f"({frame.missing})"]
+    lines = [f"({frame.missing})"] if frame.missing else []
+    return lines + marked_lines(frame, SHOWN_LINES)
 
 
 def _diff(fix: Fix) -> list[str]:

@@ -21,6 +21,8 @@ RENDERERS = {
     "Status": "standing",
 }
 """Which module of this package renders which result; none is imported before its first."""
+WITH_FIXES = ("DebugReport", "Evaluation")
+"""Results that hold texts with the place of their file on this machine."""
 
 
 def render(result: Any, format: Format = "text", *, symbols: bool = True) -> str:
@@ -73,7 +75,20 @@ def to_json(result: Any) -> str:
     """Return the result as JSON: keys in the record's order, no times, no absolute paths."""
     import msgspec
 
+    if type(result).__name__ in WITH_FIXES:
+        result = without_places(msgspec.to_builtins(result))
     return msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
+
+
+def without_places(value: Any) -> Any:
+    """Return built-in containers with the absolute path of each `file` emptied: a text to be
+    fixed has its `path`, which is relative."""
+    if isinstance(value, dict):
+        return {
+            key: "" if key == "file" and isinstance(each, str) else without_places(each)
+            for key, each in value.items()
+        }
+    return [without_places(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def schema(result_type: Any) -> dict[str, Any]:

@@ -49,6 +49,16 @@ class Chain:
             if not last:
                 self.earlier.append(each)
             self.errors.append(self._record(each, relation, top=last))
+        self._drop_doubles()
+
+    def _drop_doubles(self) -> None:
+        """Leave out an error of a library's that says what the next one says, as pandas has."""
+        kept = self.errors[-1:]
+        for each in reversed(self.errors[:-1]):
+            after = kept[0]
+            if each.frames or (each.type, each.message) != (after.type, after.message):
+                kept.insert(0, each)
+        self.errors = kept
 
     def _record(
         self, error: BaseException, relation: Relation, *, top: bool = False, depth: int = 0

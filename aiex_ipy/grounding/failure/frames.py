@@ -127,12 +127,14 @@ def live_frame(step: Step, sources: Sources) -> LiveFrame:
     live = LiveFrame(step.frame, step.code, step.line)
     live.user = step.user
     live.place = sources.label(step.file) or shown_path(step.file, sources.project_dir)
+    if not step.user:
+        live.source_text = "".join(sources.lines(step.file))
+        return live
     text = sources.text(step.file, step.code, step.frame.f_globals)
     live.missing = text.missing
     live.source_text = "".join(text.lines)
     live.tree = text.tree
-    if step.user:
-        live.source = sources.source(step.file, text)
+    live.source = sources.source(step.file, text)
     if text.tree is not None:
         live.node = _node(step, text)
     return live

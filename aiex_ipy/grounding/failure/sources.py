@@ -81,6 +81,10 @@ class Sources:
             self._texts[file] = self._read(file, code, namespace)
         return self._texts[file]
 
+    def lines(self, file: str) -> Sequence[str]:
+        """Return the lines of a library's file, which is taken to be as it ran."""
+        return linecache.getlines(file)
+
     def source(self, file: str, text: Text) -> Source | None:
         """Return the text that a fix would be for: the cell as typed, or the file."""
         if not text.lines or text.missing:

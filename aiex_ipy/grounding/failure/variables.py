@@ -48,12 +48,14 @@ class Teller:
             self.skipped += 1
             return None
         told = describe(value, name)
-        file, _, line = told.source.rpartition(":")
+        file, colon, line = told.source.rpartition(":")
+        if not line.isdigit():
+            file, colon, line = told.source, "", ""
         label = self._sources.label(file) if file else None
         if label is None and not os.path.isabs(file):
             return told
         place = label or shown_path(file, self._sources.project_dir)
-        return replace(told, source=f"{place}:{line}")
+        return replace(told, source=f"{place}{colon}{line}")
 
     def variables(self, live: LiveFrame, *, innermost: bool) -> tuple[Description, ...]:
         """Return the values of a frame: of its failing expression and the statement around it,
