@@ -138,7 +138,7 @@ class TestSuggestOperation:
         found = find(names, symbol) if symbol else None
         name = found.name if found is not None else ""
         word = name.rpartition(".")[2] or _module_word(subject.path)
-        known = uses(neighbours(subject, view, word))
+        known = uses(neighbours(subject, view, word, tests=True))
         lines, notices, source = _measured(subject, view)
         suggestions, left_out = _suggestions(names, name, known, lines)
         if not suggestions:
@@ -348,7 +348,7 @@ def _suggestions(
     with its weightiest cases."""
     scopes = scopes_in(names, symbol)
     complexity = cognitive(names.parsed) or {}
-    alone = len(scopes) == 1
+    alone = bool(symbol) and names.scopes[symbol].kind == "function"
     scopes.sort(key=lambda scope: (not scope.public, -complexity.get(scope.start, 0), scope.line))
     found: list[SuggestedTest] = []
     total = 0
@@ -358,7 +358,7 @@ def _suggestions(
         own.sort(key=_order)
         total += len(own)
         found += own if alone else own[:MOST_EACH]
-    if not symbol:
+    if not alone:
         found = found[:MOST]
     found = sorted(found, key=_order)[:MOST]
     return found, total - len(found)

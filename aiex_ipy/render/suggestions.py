@@ -109,5 +109,5 @@ def footer(result: TestSuggestions) -> list[str]:
     if result.measured:
         lines.append(f"lines run by the tests as {result.measured} has them")
     if result.kind != "text" and not result.existing:
-        lines.append("no test of it was found around it")
+        lines.append("no test that uses it was found")
     return [*lines, *result.notices]

@@ -255,9 +255,7 @@ def test_names_in_a_models_words_are_checked(tree: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    ("package", "modules"), [("sqlalchemy", 200), ("xarray", 50), ("sklearn", 300)]
-)
+@pytest.mark.parametrize(("package", "modules"), [("sqlalchemy", 200)])
 def test_installed_packages_are_surveyed(engine: Engine, package: str, modules: int) -> None:
     """Packages of 50 and more modules: every part has something, under names one can import."""
     pytest.importorskip(package)

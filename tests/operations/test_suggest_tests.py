@@ -292,6 +292,16 @@ def test_a_module_tells_the_weightiest_of_each_function(engine: Engine) -> None:
     assert "left out; name one function" in render(result)
 
 
+def test_a_function_is_told_whole_with_those_inside_it(engine: Engine, project: Path) -> None:
+    """A function named alone is not cut for having functions inside it."""
+    body = "".join(f"    if n == {n}:\n        n = 0\n" for n in range(20))
+    inner = "    def inner(m):\n        return 1 / m\n"
+    (project / "outer.py").write_text(f"def outer(n):\n{inner}{body}    return inner\n")
+    result = ask(engine, "outer.py", symbol="outer")
+    assert len(result.suggestions) == 21 and not result.left_out
+    assert {s.symbol for s in result.suggestions} == {"outer", "outer.inner"}
+
+
 def test_the_result_is_stable_and_has_no_absolute_path(engine: Engine, project: Path) -> None:
     """The same twice, back from JSON, and no path of this machine in any format."""
     result = ask(engine, "shop/till.py")

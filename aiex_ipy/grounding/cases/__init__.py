@@ -48,7 +48,8 @@ def cases_of(names: Names, scope: Scope) -> list[Case]:
     found: dict[tuple[int, Kind, str], Case] = {}
     for finder in FINDERS:
         for case in finder(at):
-            found.setdefault((case.line, case.kind, case.on), case)
+            if scope.start <= case.line <= scope.end_line:  # not of a namesake defined again
+                found.setdefault((case.line, case.kind, case.on), case)
     return sorted(found.values(), key=order_of)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import textwrap
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -182,3 +184,26 @@ def test_each_line_stands_in_the_function_and_comes_once() -> None:
             assert all(scope.start <= case.line <= scope.end_line for case in found)
             assert len({(c.line, c.kind, c.on) for c in found}) == len(found)
             assert all(case.test and case.on and case.rank in (1, 2, 3) for case in found)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("package", ["xarray"])
+def test_whole_packages_are_read(package: str) -> None:
+    """Thousands of functions of installed packages: each case is inside its function, says what
+    to do, and stands there once."""
+    found = importlib.util.find_spec(package)
+    if found is None or found.origin is None:
+        pytest.skip(f"{package} is not installed")
+    total = 0
+    for file in sorted(Path(found.origin).parent.rglob("*.py")):
+        parsed = parse(Subject(path=file.name, text=file.read_text("utf-8")))
+        if parsed.error is not None or "tests" in file.parts:
+            continue
+        names = Names(parsed)
+        for scope in scopes_in(names, ""):
+            cases = cases_of(names, scope)
+            total += len(cases)
+            assert all(scope.start <= c.line <= scope.end_line and c.test for c in cases)
+            assert len({(c.line, c.kind, c.on) for c in cases}) == len(cases)
+    assert total > 5_000
