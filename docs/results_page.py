@@ -16,6 +16,7 @@ from aiex_ipy.operations.ask import AskRequest
 from aiex_ipy.operations.chat import ChatRequest
 from aiex_ipy.operations.complete import CompleteRequest, Completion
 from aiex_ipy.operations.debug import DebugReport, DebugRequest
+from aiex_ipy.operations.doc import DocRequest, Documentation
 from aiex_ipy.operations.evaluate import EvalRequest, Evaluation
 from aiex_ipy.operations.explain import ExplainRequest, Explanation
 from aiex_ipy.operations.project import ProjectRequest, ProjectSurvey
@@ -30,6 +31,7 @@ OPERATIONS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "analyze": (AnalyzeRequest, Analysis),
     "complete": (CompleteRequest, Completion),
     "debug": (DebugRequest, DebugReport),
+    "doc": (DocRequest, Documentation),
     "eval": (EvalRequest, Evaluation),
     "explain": (ExplainRequest, Explanation),
     "project": (ProjectRequest, ProjectSurvey),

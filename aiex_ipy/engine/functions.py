@@ -24,6 +24,7 @@ from aiex_ipy.operations.suggest_tests import TestSuggestions, request_for
 
 if TYPE_CHECKING:
     from aiex_ipy.operations.complete import Completion
+    from aiex_ipy.operations.doc import Documentation
 
 P = ParamSpec("P")
 Res = TypeVar("Res")
@@ -227,6 +228,25 @@ async def complete_async(
     return result
 
 
+def _doc(
+    target: Any,
+    *,
+    run: bool = True,
+    provider: str | None = None,
+    model: str | None = None,
+    allow_secret_file: bool = False,
+) -> Request[Documentation]:
+    """Look up an object or a dotted name, which is not imported for that; see `Documentation`.
+
+    With `run` the examples of its docstring are run in a bounded child process.
+    """
+    from aiex_ipy.operations.doc import request_for as doc_request
+
+    return doc_request(
+        target, run=run, provider=provider, model=model, allow_secret_file=allow_secret_file
+    )
+
+
 ask = _sync(_ask)
 ask_async = _async(_ask, "ask_async")
 analyze = _sync(_analyze)
@@ -242,6 +262,9 @@ debug = _sync(_debug)
 debug.__name__ = "debug"
 debug_async = _async(_debug, "debug_async")
 project.__name__, test_suggest.__name__ = "project", "test_suggest"
+doc = _sync(_doc)
+doc.__name__ = "doc"
+doc_async = _async(_doc, "doc_async")
 Chat = Conversation
 
 

@@ -14,6 +14,7 @@ _OPERATIONS = {
     "analyze": "aiex_ipy.operations.analyze:AnalyzeOperation",
     "complete": "aiex_ipy.operations.complete:CompleteOperation",
     "debug": "aiex_ipy.operations.debug:DebugOperation",
+    "doc": "aiex_ipy.operations.doc:DocOperation",
     "eval": "aiex_ipy.operations.evaluate:EvalOperation",
     "explain": "aiex_ipy.operations.explain:ExplainOperation",
     "project": "aiex_ipy.operations.project:ProjectOperation",

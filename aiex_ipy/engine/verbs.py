@@ -111,6 +111,12 @@ VERBS: dict[str, Verb] = {
             (CONTEXT, *COMMON),
         ),
         Verb(
+            "doc",
+            "Look up an object or a name: signature, docstring, examples, uses, source.",
+            "target",
+            (Option("static", "", "Do not run the examples of its docstring.", flag=True), *COMMON),
+        ),
+        Verb(
             "eval",
             "Run code and say what it did: value, time, memory, names changed.",
             "question",

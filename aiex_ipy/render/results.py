@@ -14,6 +14,7 @@ RENDERERS = {
     "Answer": "answer",
     "Completion": "completion",
     "DebugReport": "debugging",
+    "Documentation": "documentation",
     "Evaluation": "evaluation",
     "Explanation": "explanation",
     "ProjectSurvey": "survey",

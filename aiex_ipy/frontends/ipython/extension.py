@@ -28,6 +28,7 @@ RESULTS = {
     "aiex_ipy.operations.analyze": "Analysis",
     "aiex_ipy.operations.complete": "Completion",
     "aiex_ipy.operations.debug": "DebugReport",
+    "aiex_ipy.operations.doc": "Documentation",
     "aiex_ipy.operations.evaluate": "Evaluation",
     "aiex_ipy.operations.explain": "Explanation",
     "aiex_ipy.operations.project": "ProjectSurvey",

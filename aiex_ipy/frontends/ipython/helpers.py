@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from aiex_ipy.messages import Answer
     from aiex_ipy.operations.complete import Completion
     from aiex_ipy.operations.debug import DebugReport
+    from aiex_ipy.operations.doc import Documentation
     from aiex_ipy.operations.evaluate import Evaluation
     from aiex_ipy.operations.project import ProjectSurvey
     from aiex_ipy.operations.suggest_tests import TestSuggestions
@@ -80,6 +81,20 @@ def ai_debug(
         model=model,
         caller=sys._getframe(1),
     )
+
+
+def ai_doc(
+    target: Any, *, run: bool = True, provider: str | None = None, model: str | None = None
+) -> Documentation:
+    """Look up an object or a dotted name: signature, docstring, examples, uses, source.
+
+    A name stands for what you have, then for what is imported, then for what is installed, which
+    is not imported for that. The examples of its docstring are run in a bounded child process,
+    unless `run` is False. Nothing of an object is called. A model's words follow when there is one.
+    """
+    from aiex_ipy.frontends.ipython.documenting import document
+
+    return document(target, run=run, provider=provider, model=model)
 
 
 def ai_eval(
@@ -166,6 +181,7 @@ HELPERS: dict[str, Any] = {
     "ai": ai,
     "ai_complete": ai_complete,
     "ai_debug": ai_debug,
+    "ai_doc": ai_doc,
     "ai_eval": ai_eval,
     "ai_project": ai_project,
     "ai_test_suggest": ai_test_suggest,

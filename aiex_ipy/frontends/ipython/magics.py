@@ -305,6 +305,7 @@ _REQUESTS: dict[str, Callable[[Call], Request[Any]] | str] = {
     "chat": _chat,
     "analyze": _analyze,
     "debug": f"{_HERE}.debugging:from_magic",
+    "doc": f"{_HERE}.documenting:from_magic",
     "eval": f"{_HERE}.evaluating:from_magic",
     "explain": _explain,
     "project": f"{_HERE}.surveying:project_from_magic",
