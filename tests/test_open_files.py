@@ -17,6 +17,7 @@ OWN_FILES = {
     "aiex_ipy/frontends/cli/ipython.py": "IPython's start-up file, at the user's command",
     "aiex_ipy/frontends/cli/output.py": "results, where the user said by --output",
     "aiex_ipy/frontends/cli/pages.py": "help pages of the package",
+    "aiex_ipy/grounding/documentation/example_child.py": "the child's own standard output",
     "aiex_ipy/grounding/documentation/looking.py": "the source of cells, which Python has read",
     "aiex_ipy/grounding/evaluation/memory.py": "what Linux tells of this process's memory",
     "aiex_ipy/grounding/diagnosis/origin.py": "the source of code that ran, as Python has read it",

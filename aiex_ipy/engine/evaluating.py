@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiex_ipy.engine.engine import Engine, default_engine
 from aiex_ipy.errors import UsageError
 from aiex_ipy.grounding.evaluation.running import Outcome, Program, execute, finish_at_once
-from aiex_ipy.operations.debug import DebugRequest
 from aiex_ipy.operations.evaluate import EvalRequest, Evaluation
+
+if TYPE_CHECKING:
+    from aiex_ipy.grounding.cells import RanCell
 
 
 def evaluate(
@@ -80,6 +82,19 @@ def interrupt_of(outcome: Outcome) -> BaseException:
     return KeyboardInterrupt()
 
 
+class _Around:
+    """The surroundings of a run outside of a session: its names alone."""
+
+    cells: tuple[RanCell, ...] = ()
+    failure: BaseException | None = None
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        self.names = names
+
+    def label_of(self, file: str) -> None:
+        """Know no cells."""
+
+
 def _checked(code: str) -> str:
     if not isinstance(code, str):
         raise UsageError(
@@ -106,14 +121,9 @@ def _request(
 ) -> EvalRequest:
     failure = None
     if outcome.error is not None:
-        from aiex_ipy.grounding.diagnosis.diagnose import diagnose
-        from aiex_ipy.grounding.failure.capture import capture
+        from aiex_ipy.engine.debugging import debug_request
 
-        found, moment = capture(
-            outcome.error, names=names, project_dir=str(engine.settings.project_dir)
-        )
-        source = moment.frame.source if moment.frame is not None else None
-        failure = DebugRequest(failure=found, diagnoses=diagnose(moment), source=source)
+        failure = debug_request(engine, outcome.error, around=_Around(names))
     return EvalRequest(
         run=outcome.run, failure=failure, explain=explain, provider=provider, model=model
     )

@@ -314,7 +314,9 @@ def _found(request: DocRequest, finder: Finder) -> tuple[Found | None, list[str]
             if not request.near:
                 raise
             close = " or ".join(repr(each) for each in request.near)
-            raise UnknownNameError(error.message, hint=f"Did you mean {close}?") from None
+            raise UnknownNameError(
+                error.message, hint=f"Use a name you have, such as {close}."
+            ) from None
     name = _full_name(live)
     for dotted in dict.fromkeys((name, request.target)):
         if not dotted or dotted.startswith("__main__") or "<" in dotted:

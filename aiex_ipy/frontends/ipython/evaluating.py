@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aiex_ipy.engine.debugging import debug_request
 from aiex_ipy.engine.evaluating import interrupt_of, run_and_wait
 from aiex_ipy.errors import UsageError
 from aiex_ipy.frontends.ipython.session import Session, current_session
@@ -47,6 +46,8 @@ def run_code(
         raise _interrupt(session, outcome, awaited)
     failure = None
     if outcome.error is not None:
+        from aiex_ipy.engine.debugging import debug_request
+
         failure = debug_request(session.engine, outcome.error, around=session)
     request = EvalRequest(
         run=outcome.run,

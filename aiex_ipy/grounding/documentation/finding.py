@@ -128,7 +128,7 @@ class Finder:
             raise UnknownNameError(
                 f"{dotted!r} was not found: there is no module {parts[0]!r} in the project or on "
                 "sys.path.",
-                hint=near_miss(parts[0], self.modules()) if parts[0].isidentifier() else "",
+                hint=near_miss(parts[0], self.modules()),
             )
         # A name bound in a package goes before a module of that name, as it does in Python.
         for n in range(1, used + 1):

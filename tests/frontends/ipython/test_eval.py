@@ -207,6 +207,7 @@ def test_interrupted_at_random_moments_then_used_again(kernel: Kernel) -> None:
 
 def test_control_c_in_a_terminal(terminal: Terminal) -> None:
     """One line says that the code was interrupted and where; the next evaluation works."""
+    terminal.run("ai_eval('1', provider='none')")
     for code in ("while True: pass", "import asyncio; await asyncio.sleep(60)"):
         terminal.type(f"ai_eval({code!r}, provider='none')")
         time.sleep(0.5)
