@@ -133,6 +133,16 @@ def test_every_message_is_a_sentence() -> None:
 WITHOUT_HINT = {
     "{name!r} could not be listed.": "told with the other failures of a tree, which goes on",
     "Both --file {file!r} and {' '.join(target)!r} were given.": "the usage follows it",
+    "Both {' '.join(target)!r} and a program after -- were given.": "the usage follows it",
+    "There are several targets: {' '.join(target)!r}. To run a program put -- before it.": (
+        "holds its remedy"
+    ),
+    "There is no program after --.": "the usage follows it",
+    "There is nothing to debug. Name a program after --, a process id, a file with a traceback, "
+    "or - for stdin.": "holds its remedy",
+    "{word!r} is a program, not a traceback. Run it: aiex ai debug -- python {word}.": (
+        "holds its remedy"
+    ),
     "There is nothing to {verb}. Name a file, or - for stdin.": "holds its remedy",
     "{here.command_path!r} has no command {word!r}.": "the usage follows it",
 }

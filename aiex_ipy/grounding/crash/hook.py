@@ -45,6 +45,8 @@ def note(path: str | int, where: Where, error: BaseException) -> None:
     """Capture an exception and write it; say so when that does not work, and never raise."""
     try:
         with_own_imports(_write, path, where, error)
+    except ImportError:  # a Python without aiex; the parent says so
+        return
     except BaseException as trouble:
         print(f"aiex could not capture the error: {type(trouble).__name__}", file=sys.stderr)
 

@@ -79,3 +79,12 @@ class TestInATerminal:
         assert "NameError" in shown and "prices" in shown
         terminal.type("q")
         terminal.prompt()
+
+    def test_a_breakpoint_explains_the_frame(self, terminal: Terminal) -> None:
+        """Where nothing failed, `ai` tells the frame and its values."""
+        terminal.run("def half(n): d = n * 7; breakpoint(); return n / 2")
+        terminal.type("half(6)")
+        shown = asked(terminal)
+        assert "half" in shown and "42" in shown
+        terminal.type("c")
+        assert "3.0" in terminal.prompt()

@@ -1,0 +1,142 @@
+"""`aiex ai debug`: programs that are run, processes, and tracebacks that were printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+AIEX = str(Path(sys.executable).with_name("aiex"))
+SCRIPT = """\
+import sys
+def pick(items):
+    return items[len(items)]
+print("started", sys.argv[1:])
+pick([1, 2])
+"""
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def aiex(tmp_path: Path) -> Run:
+    """The program in a directory with a script that fails, asking no model."""
+    (tmp_path / "crash.py").write_text(SCRIPT)
+    env = {**os.environ, "AIEX_DEFAULT_PROVIDER": "none", "XDG_CONFIG_HOME": str(tmp_path)}
+
+    def run(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [AIEX, "ai", "debug", *words],
+            input=stdin,
+            text=True,
+            capture_output=True,
+            cwd=tmp_path,
+            env=env,
+            timeout=60,
+        )
+
+    return run
+
+
+def test_a_script_is_run_and_its_crash_explained(aiex: Run) -> None:
+    """The program gets its own arguments and speaks for itself; then the values of its frames
+    are told, which only a process that still had them can know."""
+    done = aiex("--", sys.executable, "crash.py", "--output", "x")
+    assert done.returncode == 0
+    assert done.stdout.startswith("started ['--output', 'x']\n")
+    assert "IndexError" in done.stdout and "crash.py, line 3, in pick" in done.stdout
+    assert "Traceback (most recent call last)" in done.stderr, "the program's own"
+    assert "exit code 1" in done.stderr
+
+
+def test_json_is_the_report_and_holds_the_values(aiex: Run) -> None:
+    """`--output json` before the `--` is ours."""
+    done = aiex("--output", "json", "--", sys.executable, "crash.py")
+    report: dict[str, Any] = json.loads(done.stdout.partition("\n")[2])
+    frame = report["failure"]["errors"][-1]["frames"][-1]
+    assert {"items": "[1, 2]"}.items() <= {
+        v["name"]: v["value"] for v in frame["variables"]
+    }.items()
+
+
+def test_a_failing_test_is_explained(aiex: Run, tmp_path: Path) -> None:
+    """pytest catches the exception itself; it is explained all the same."""
+    (tmp_path / "test_it.py").write_text("def test_it():\n    total = 3\n    assert total == 4\n")
+    done = aiex("--", sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py")
+    assert "1 failed" in done.stdout
+    assert "test_it.py, line 3, in test_it" in done.stdout
+
+
+def test_a_program_that_works_is_no_failure(aiex: Run) -> None:
+    """Nothing is explained where nothing failed."""
+    done = aiex("--", sys.executable, "-c", "print(1)")
+    assert (done.returncode, done.stdout) == (0, "1\n")
+    assert "without an error" in done.stderr
+
+
+def test_a_printed_traceback_is_read(aiex: Run, tmp_path: Path) -> None:
+    """What Python printed somewhere else is explained from stdin or a file."""
+    crash = [sys.executable, "crash.py"]
+    printed = subprocess.run(crash, capture_output=True, text=True, cwd=tmp_path).stderr
+    assert "line 3, in pick" in aiex("-", stdin=printed).stdout
+    (tmp_path / "crash.txt").write_text(printed)
+    assert "line 3, in pick" in aiex("crash.txt").stdout
+
+
+def test_a_process_is_looked_into(aiex: Run, tmp_path: Path) -> None:
+    """The stack of a running Python process is told by its id, and the process goes on."""
+    code = "import time\ndef wait_here():\n    print('up', flush=True); time.sleep(60)\nwait_here()"
+    program = [sys.executable, "-c", code]
+    with subprocess.Popen(program, stdout=subprocess.PIPE) as started:
+        assert started.stdout is not None and started.stdout.readline() == b"up\n"
+        done = aiex(str(started.pid))
+        assert "wait_here" in done.stdout, done.stderr
+        assert started.poll() is None
+        started.kill()
+
+
+def test_an_interrupt_ends_the_program_and_is_explained(aiex: Run, tmp_path: Path) -> None:
+    """Ctrl-C reaches the program; where it was then is told."""
+    (tmp_path / "slow.py").write_text("import time\nprint('up', flush=True)\ntime.sleep(60)\n")
+    started = subprocess.Popen(
+        [AIEX, "ai", "debug", "--", sys.executable, "slow.py"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "AIEX_DEFAULT_PROVIDER": "none"},
+        start_new_session=True,
+    )
+    assert started.stdout is not None and started.stdout.readline() == "up\n"
+    time.sleep(0.2)
+    os.killpg(started.pid, signal.SIGINT)
+    out, err = started.communicate(timeout=60)
+    assert "KeyboardInterrupt" in out and "slow.py, line 3" in out, err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--"], "no program after --"),
+        (["1", "--", "true"], "Both"),
+        (["a", "b"], "put -- before it"),
+        (["crash.py"], "aiex ai debug -- python crash.py"),
+        (["--", "no-such-program"], "cannot be started"),
+        (["-"], "no traceback"),
+        (["999999999"], "no process 999999999"),
+        (["nothing.txt"], "does not exist"),
+    ],
+)
+def test_what_cannot_be_debugged_is_said(aiex: Run, words: list[str], said: str) -> None:
+    """A wrong target is an error with its remedy, exit code 2."""
+    done = aiex(*words)
+    assert done.returncode == 2
+    assert said in done.stderr
