@@ -9,17 +9,20 @@ from aiex_ipy.grounding.facts import SEVERITIES
 from aiex_ipy.grounding.lint_rules import RULES as RUFF
 from aiex_ipy.grounding.rules import RULES
 from aiex_ipy.grounding.rules.catalogue import Rule
+from aiex_ipy.grounding.rules.notebooks import NOTEBOOK
 
 PAGE = Path(__file__).with_name("reference") / "rules.md"
 HEAD = """\
 # Rules
 
-Generated from `aiex_ipy/grounding/rules/catalogue.py` and `aiex_ipy/grounding/lint_rules.py`.
+Generated from `catalogue.py` and `notebooks.py` in `aiex_ipy/grounding/rules/`, and from
+`aiex_ipy/grounding/lint_rules.py`.
 
 An issue names its rule. `AX1xx` and `AX2xx` are aiex's own: patterns that cost time, and relations
-between modules. `cognitive-complexity` is complexipy's number above 15, `syntax-error` is Python's
-own refusal, everything else is ruff's; `ruff rule S602` explains one. Which of ruff's rules count,
-and as what, is [below](#ruffs-rules). What an issue costs stands in
+between modules. `AX3xx` are about notebooks: what was run and saved, and whether it would come
+again; they do not move the score. `cognitive-complexity` is complexipy's number above 15,
+`syntax-error` is Python's own refusal, everything else is ruff's; `ruff rule S602` explains one.
+Which of ruff's rules count, and as what, is [below](#ruffs-rules). What an issue costs stands in
 [the score](../explanation/score.md).
 
 `# noqa` and the settings of ruff change nothing: neither a comment nor a file in the project can
@@ -62,7 +65,7 @@ def ruff_table() -> str:
 def pages() -> dict[Path, str]:
     """The page."""
     parts = [HEAD.rstrip(), "## Rules of aiex"]
-    parts += [entry(rule) for rule in RULES.values()]
+    parts += [entry(rule) for rule in (*RULES.values(), *NOTEBOOK.values())]
     parts += [
         "## Ruff's rules",
         "A shorter code stands for all rules that begin with it and are not named themselves.",

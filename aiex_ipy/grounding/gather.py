@@ -83,6 +83,11 @@ def gather_related(
             facts.append(_plain(source.subject, source.error))
         else:
             facts.append(_facts(source, module, findings[source.label], names))
+    for source, found in zip(sources, facts, strict=True):
+        if source.cells is not None and source.cells.starts:
+            from aiex_ipy.grounding.health.check import file_issues
+
+            added.setdefault(found.path, []).extend(file_issues(source.cells, found.path))
     return [_with(found, added.get(found.path)) for found in facts], project
 
 

@@ -41,9 +41,10 @@ class Cells:
 
     `parts` holds the code of each cell, `starts` its first line in `text`, `numbers` its 1-based
     position among all cells of the notebook (Markdown cells count); all empty for a live cell.
+    `found` are all cells as they stand in the file.
     """
 
-    __slots__ = ("language", "numbers", "opaque", "parts", "starts", "text", "words")
+    __slots__ = ("found", "language", "numbers", "opaque", "parts", "starts", "text", "words")
 
     def __init__(self) -> None:
         self.text = ""
@@ -53,6 +54,7 @@ class Cells:
         self.numbers: list[int] = []
         self.words: set[str] = set()
         self.opaque = False
+        self.found: list[Any] = []
 
     def place(self, line: int) -> tuple[int, int]:
         """Return the cell number and the line in that cell for a line of `text`."""
@@ -83,6 +85,7 @@ def read_notebook(subject: Subject) -> Cells:
     if found is None:
         raise _unreadable(subject, "it has no list of cells")
     cells = Cells()
+    cells.found = found
     cells.language = _language(data)
     if cells.language != "python":
         return cells

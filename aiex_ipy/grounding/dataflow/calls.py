@@ -58,6 +58,9 @@ HOLDING_BUILTINS = _words(
 )
 """Builtins whose result holds what their arguments hold."""
 
+ITERATORS = _words("reversed enumerate zip filter map iter aiter")
+"""Builtins whose result is used up by going through it."""
+
 CHANGING = _words(
     "bisect.insort bisect.insort_left bisect.insort_right heapq.heapify heapq.heappop "
     "heapq.heappush heapq.heappushpop heapq.heapreplace numpy.copyto numpy.fill_diagonal "

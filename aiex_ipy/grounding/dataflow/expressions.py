@@ -273,11 +273,13 @@ class Expressions:
         return elements(value) | self.special(value, "iter") | self.special(value, "next")
 
     def consume(self, value: Value) -> None:
-        """Run the generators in a value."""
+        """Use up the iterators in a value, and run its generators."""
         for thing in value:
             for each in (thing, *thing.inside):
-                if isinstance(each, Function) and each.lazy:
-                    self.invoke(each, Arguments())
+                if each.once:
+                    each.change(self.step)
+                    if isinstance(each, Function):
+                        self.invoke(each, Arguments())
 
     def operation(self, node: ast.BinOp) -> Value:
         left, right = self.value(node.left), self.value(node.right)
@@ -322,8 +324,8 @@ class Expressions:
         if isinstance(node, ast.GeneratorExp):
             first = self.value(node.generators[0].iter)
             made = Function(self.step, node, self.closure())
-            made.lazy = True
-            made.hold(elements(first), self.step)
+            made.once = True
+            made.hold(first | elements(first), self.step)
             return frozenset((made,))
         return self.new(self.run_comprehension(node), exact=True)
 
@@ -465,7 +467,7 @@ class Expressions:
             found = self.frame.returned
             if _generates(node):
                 lazy = Function(self.step, node, function.frame)
-                lazy.defaults, lazy.lazy = dict(self.parameters(node.args)), True
+                lazy.defaults, lazy.once = dict(self.parameters(node.args)), True
                 lazy.hold(found, self.step)
                 return frozenset((lazy,))
             return found
@@ -565,7 +567,13 @@ class Expressions:
         if name in calls.HOLDING_BUILTINS:
             for each in given.positional:
                 made |= self.elements_of(each)
-            return made | (self.new(made | elements(every), exact=True) if every else NOTHING)
+            if not every:
+                return made
+            holder = Thing(self.step, made | elements(every), exact=True)
+            holder.once = name in calls.ITERATORS
+            if holder.once:  # what changes in the source later comes out of it
+                holder.hold(every, self.step)
+            return made | frozenset((holder,))
         if name not in _BUILTINS:
             self.change(every)
         return made | self.new(every)

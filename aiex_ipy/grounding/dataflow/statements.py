@@ -322,13 +322,21 @@ class Run(Expressions):
         self.run(node.body)
 
     def attempt(self, node: Any) -> None:
-        def all_of_it() -> None:
+        guarded = any(_takes_names(each.type) for each in node.handlers)
+
+        def body() -> None:
+            before = len(self.missing)
             self.run(node.body)
+            if guarded:
+                del self.missing[before:]
+
+        def all_of_it() -> None:
+            body()
             self.run(node.orelse)
 
         def caught(handler: ast.ExceptHandler) -> Callable[[], None]:
             def way() -> None:
-                self.branches([lambda: self.run(node.body)], complete=False)
+                self.branches([body], complete=False)
                 self.value(handler.type)
                 if handler.name:
                     self.bind(handler.name, self.new())
@@ -434,6 +442,14 @@ class Run(Expressions):
             self.bind(each, self.from_module(module, each))
         if not names:
             self.may_bind_everything()
+
+
+def _takes_names(caught: ast.expr | None) -> bool:
+    """True for `except:` and those that take a NameError."""
+    if caught is None:
+        return True
+    names = {at.id for at in (caught, *nodes_in(caught)) if isinstance(at, ast.Name)}
+    return not names.isdisjoint({"NameError", "Exception", "BaseException"})
 
 
 def _joined(ways: list[Binding | None]) -> Binding | None:

@@ -11,15 +11,17 @@ class Thing:
 
     `changes` are the numbers of the steps that made or changed it, ascending; `inside` the things
     it holds, each with the first step that put it there. `exact` says that nothing else is in it:
-    a list written out. Of what comes from an unknown call anything may be a view of it.
+    a list written out. Of what comes from an unknown call anything may be a view of it. `once`
+    says that going through it uses it up: an iterator.
     """
 
-    __slots__ = ("changes", "exact", "inside")
+    __slots__ = ("changes", "exact", "inside", "once")
 
     def __init__(self, step: int, inside: Iterable[Thing] = (), *, exact: bool = False) -> None:
         self.changes = [step]
         self.inside: dict[Thing, int] = dict.fromkeys(inside, step)
         self.exact = exact
+        self.once = False
 
     def change(self, step: int) -> None:
         """Note that a step changes it."""
@@ -75,9 +77,9 @@ class Frame:
 
 class Function(Thing):
     """A function, lambda or generator with the namespace it was made in. `bound` is the object
-    of a bound method; `lazy` says that going through it runs it."""
+    of a bound method. Going through one that is `once` runs it."""
 
-    __slots__ = ("bound", "defaults", "frame", "lazy", "node")
+    __slots__ = ("bound", "defaults", "frame", "node")
 
     def __init__(
         self,
@@ -90,7 +92,6 @@ class Function(Thing):
         self.frame = frame
         self.defaults: dict[str, Value] = {}
         self.bound: Value = NOTHING
-        self.lazy = False
 
 
 class Class(Thing):
