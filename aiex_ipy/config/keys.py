@@ -316,6 +316,13 @@ KEYS: tuple[KeyDoc, ...] = (
         maximum=1_000,
     ),
     _key(
+        "completion.ghost_text",
+        "boolean",
+        "Whether a model is asked for grey text at the cursor in terminal IPython when typing "
+        "pauses.",
+        "AIEX_COMPLETION_GHOST_TEXT",
+    ),
+    _key(
         "analyze.analyzers",
         "strings",
         "Analyzers of other packages (entry points `aiex.analyzers`) whose issues are shown "

@@ -103,10 +103,12 @@ class DisplaySettings(Struct, frozen=True, kw_only=True):
 
 
 class CompletionSettings(Struct, frozen=True, kw_only=True):
-    """How code is completed. `jedi_deadline_ms` 0 leaves jedi out."""
+    """How code is completed. `jedi_deadline_ms` 0 leaves jedi out; `ghost_text` asks a model for
+    grey text while typing pauses in terminal IPython."""
 
     jedi_deadline_ms: int = 150
     max_tokens: int = 64
+    ghost_text: bool = False
 
 
 class AnalyzeSettings(Struct, frozen=True, kw_only=True):

@@ -33,6 +33,7 @@ PROOFS: dict[str, Proof] = {}
 
 # Keys whose effect needs more than this file has; the named test sets them and sees it.
 ELSEWHERE: dict[str, str] = {
+    "completion.ghost_text": "tests/frontends/ipython/test_ghost.py::test_the_setting_turns_it_on",
     "display.widgets": ("tests/frontends/ipython/test_control.py::test_the_setting_turns_it_off"),
 }
 

@@ -40,6 +40,7 @@ VARIABLES: dict[str, tuple[str, Any]] = {
     "AIEX_DISPLAY_WIDGETS": ("no", False),
     "AIEX_COMPLETION_JEDI_DEADLINE": ("0", 0),
     "AIEX_COMPLETION_MAX_TOKENS": ("20", 20),
+    "AIEX_COMPLETION_GHOST_TEXT": ("yes", True),
     "AIEX_ANALYZE_ANALYZERS": ("acme,other", ("acme", "other")),
 }
 

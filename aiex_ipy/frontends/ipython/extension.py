@@ -67,6 +67,7 @@ class Extension:
         self._add_hook()
         self._add_configurable()
         self._add_debugger()
+        self._add_to_prompt()
 
     def remove(self) -> None:
         """Undo everything, last first."""
@@ -162,6 +163,12 @@ class Extension:
                 aiex.update_config(shell.config)
             except AiexError as error:
                 print(f"The settings in IPython's configuration are left out: {error}")
+
+    def _add_to_prompt(self) -> None:
+        from aiex_ipy.frontends.ipython.prompt import Ghost, add_to_tab
+
+        self._undo.append(add_to_tab(self.shell))
+        self._undo.append(Ghost(self.session).remove)
 
     def _add_debugger(self) -> None:
         """Give pdb, from which IPython's debuggers derive, its `ai` command, unless it has one.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiex_ipy.engine.makers import MAKERS
@@ -44,6 +44,8 @@ class Session:
         self.failure: BaseException | None = None
         """The exception of the last cell that failed. Its frames live as long, as those of
         `sys.last_value` do; the next failure replaces it."""
+        self.configured: Callable[[Settings], object] | None = None
+        """Called with the new settings after `configure`."""
         self.conversations: dict[str, Conversation] = {}
         self._shown: dict[int, tuple[object, list[object]]] = {}
         self._last: object = None
@@ -86,6 +88,8 @@ class Session:
         settings = self.settings(overrides)
         self.overrides = overrides
         self.engine.configure(settings)
+        if self.configured is not None:
+            self.configured(settings)
 
     def keep(self, result: object) -> None:
         """Make `result` the last result, `_aiex`."""
