@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from .program import Program
 from .running import BUDGET, Captured
@@ -33,7 +34,7 @@ def _error(program: Program, captured: Captured) -> bool | None:
     expect = program.expect
     if not expect.exception:
         return None
-    names = [expect.exception.rpartition(".")[2], *expect.sub_exceptions]
+    names = [expect.exception.rpartition(".")[2], *map(_type_of, expect.sub_exceptions)]
     told = all(each.rpartition(".")[2] in captured.prompt for each in names)
     return told and _plain(expect.message_contains or "") in _plain(captured.prompt)
 
@@ -111,3 +112,8 @@ def names_cause(program: Program, captured: Captured) -> bool:
 
 def _plain(text: str) -> str:
     return " ".join(text.split())
+
+
+def _type_of(member: Any) -> str:
+    """The type of a member of a group, given by its name or with its expectations."""
+    return str(member["exception"] if isinstance(member, dict) else member)

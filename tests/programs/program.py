@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -26,7 +26,7 @@ class Expected(Struct, frozen=True, kw_only=True):
 
     exception: str | None = None
     message_contains: str | None = None
-    sub_exceptions: tuple[str, ...] = ()
+    sub_exceptions: tuple[Any, ...] = ()
     failing_line: str | None = None
     frames: tuple[str, ...] = ()
     must_show: tuple[Shown, ...] = ()

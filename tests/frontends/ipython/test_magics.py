@@ -381,7 +381,7 @@ def test_status_and_version(run: Run) -> None:
     run("%aiex version")
     assert run.out == f"aiex {aiex.__version__}\n"
     run("%aiex status")
-    assert "provider: openai" in run.out
+    assert "provider     openai" in run.out
 
 
 def test_words_of_the_command_line_are_words_of_the_magic(run: Run) -> None:
