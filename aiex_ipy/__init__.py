@@ -37,6 +37,7 @@ _PUBLIC = {
     "debug_async": "aiex_ipy.engine.functions:debug_async",
     "debug_info": "aiex_ipy.engine.debug_info:debug_info",
     "describe": "aiex_ipy.grounding.live.describe:describe",
+    "describe_names": "aiex_ipy.grounding.live.namespace:namespace",
     "register_describer": "aiex_ipy.grounding.live.registered:register_describer",
     "Answer": "aiex_ipy.messages:Answer",
     "Analysis": "aiex_ipy.operations.analyze:Analysis",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from itertools import islice
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
@@ -14,11 +15,12 @@ from aiex_ipy.grounding.live.static import derives, is_class, module_of
 LIMIT = 30
 DEADLINE_S = 0.15
 _IPYTHON = frozenset(("In", "Out", "get_ipython", "exit", "quit", "open", "display"))
-_LOOKED_AT = 200_000
+_LOOKED_AT = 20_000
+"""So many of the names bound last are looked at: 5 ms."""
 
 
 def namespace(
-    names: Mapping[str, Any], limit: int = LIMIT, *, deadline_s: float = DEADLINE_S
+    names: dict[str, Any], limit: int = LIMIT, *, deadline_s: float = DEADLINE_S
 ) -> list[Description]:
     """Return descriptions of the `limit` most useful names, data before code before modules and
     those bound last first; names with an underscore and IPython's own are left out.
@@ -26,18 +28,13 @@ def namespace(
     After `deadline_s` the names left are told by their types alone.
     """
     until = time.monotonic() + deadline_s
-    chosen = [name for name, _ in useful(names, limit)]
-    found = []
-    for name in chosen:
-        value = names[name]
-        if time.monotonic() < until:
-            found.append(describe(value, name))
-        else:
-            found.append(describe(value, name, brief=True))
-    return found
+    return [
+        describe(value, name, brief=time.monotonic() >= until)
+        for name, value in useful(names, limit)
+    ]
 
 
-def useful(names: Mapping[str, Any], limit: int) -> Iterator[tuple[str, Any]]:
+def useful(names: dict[str, Any], limit: int) -> Iterator[tuple[str, Any]]:
     """Yield the `limit` most useful names with their values, the most useful first."""
     ranked: tuple[list[tuple[str, Any]], ...] = ([], [], [])
     for name, value in _latest(names):
@@ -51,14 +48,14 @@ def useful(names: Mapping[str, Any], limit: int) -> Iterator[tuple[str, Any]]:
     yield from [*ranked[0], *ranked[1], *ranked[2]][:limit]
 
 
-def _latest(names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _latest(names: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Names from the last bound: a dictionary keeps the order in which they first were."""
     for _ in range(5):
         try:
-            entries = list(names.items())
+            entries = list(islice(reversed(names.items()), _LOOKED_AT))
         except RuntimeError:  # another thread binds names meanwhile
             continue
-        yield from ((k, v) for k, v in entries[: -_LOOKED_AT - 1 : -1] if type(k) is str)
+        yield from (entry for entry in entries if type(entry[0]) is str)
         return
 
 
