@@ -29,7 +29,7 @@ from aiex_ipy.messages import Answer
 from aiex_ipy.operations.ask import finished
 from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
 from aiex_ipy.operations.inputs import subject_of
-from aiex_ipy.operations.locate import search_roots
+from aiex_ipy.operations.locate import finder_of
 from aiex_ipy.operations.view import View
 from aiex_ipy.prompts.fit import Prompt, Section
 from aiex_ipy.prompts.templates import template
@@ -212,7 +212,7 @@ class DocOperation:
         return True
 
     def ground(self, request: DocRequest, view: View) -> Grounding:
-        finder = Finder(_reader(view), search_roots(view.settings.project_dir), _stubs())
+        finder = finder_of(view)
         found, notices = _found(request, finder)
         result = _facts(request, found, finder, view, notices)
         told = "\n".join(text for _, text in _told(result))
@@ -278,28 +278,6 @@ def _told(result: Documentation) -> list[tuple[str, str]]:
         ("Uses in the project", "\n".join(f"{u.path}:{u.line}: {u.text}" for u in result.uses)),
         ("Its examples, run", examples),
     ]
-
-
-def _reader(view: View) -> Any:
-    def read(file: str) -> str | None:
-        try:
-            return view.workspace.read(file).text
-        except WorkspaceError:
-            return None
-
-    return read
-
-
-def _stubs() -> list[str]:
-    """Where the stubs of the standard library are that come with jedi; it is not imported."""
-    import os
-    from importlib.util import find_spec
-
-    spec = find_spec("jedi")
-    if spec is None or spec.origin is None:
-        return []
-    base = os.path.join(os.path.dirname(spec.origin), "third_party", "typeshed", "stdlib")
-    return [path for path in (base, os.path.join(base, "3")) if os.path.isdir(path)]
 
 
 def _found(request: DocRequest, finder: Finder) -> tuple[Found | None, list[str]]:

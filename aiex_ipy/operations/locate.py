@@ -5,6 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiex_ipy.errors import WorkspaceError
+
+if TYPE_CHECKING:
+    from aiex_ipy.grounding.documentation.finding import Finder
+    from aiex_ipy.operations.view import View
 
 
 def locate(dotted: str, roots: Iterable[str]) -> tuple[str, str] | None:
@@ -48,3 +55,26 @@ def _below(root: Path, parts: list[str]) -> tuple[str, str] | None:
     if source is None:
         return None
     return str(source), ".".join(parts[used:])
+
+
+def finder_of(view: View) -> Finder:
+    """Return what follows dotted names through re-exports, in the project and on `sys.path`.
+
+    The stubs of the standard library are those that come with jedi, which is not imported.
+    """
+    import os
+    from importlib.util import find_spec
+
+    from aiex_ipy.grounding.documentation.finding import Finder
+
+    def read(file: str) -> str | None:
+        try:
+            return view.workspace.read(file).text
+        except WorkspaceError:
+            return None
+
+    spec = find_spec("jedi")
+    origin = os.path.dirname(spec.origin) if spec is not None and spec.origin else ""
+    base = os.path.join(origin, "third_party", "typeshed", "stdlib")
+    stubs = [path for path in (base, os.path.join(base, "3")) if os.path.isdir(path)]
+    return Finder(read, search_roots(view.settings.project_dir), stubs)

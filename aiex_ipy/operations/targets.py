@@ -6,12 +6,13 @@ import ast
 import re
 
 from aiex_ipy.errors import UnknownNameError, UsageError
+from aiex_ipy.grounding.documentation.finding import Definition
 from aiex_ipy.grounding.facts import Issue, Subject
 from aiex_ipy.grounding.notebook import Cells, read_cell, read_notebook
 from aiex_ipy.grounding.parsed import ParsedModule
 from aiex_ipy.grounding.python import dedent, parse
 from aiex_ipy.operations.inputs import subject_of
-from aiex_ipy.operations.locate import locate, search_roots
+from aiex_ipy.operations.locate import finder_of, locate, search_roots
 from aiex_ipy.operations.view import View
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+\Z")
@@ -39,7 +40,8 @@ def target_of(
     if _DOTTED.match(named) or named.isidentifier():
         place = locate(named, search_roots(view.settings.project_dir))
         if place is not None:
-            return subject_of(view.read(place[0])), place[1]
+            file, symbol = _followed(named, place, view)
+            return subject_of(view.read(file)), symbol
         if _DOTTED.match(named):
             first = named.partition(".")[0]
             raise UnknownNameError(
@@ -48,6 +50,21 @@ def target_of(
                 hint=f"Name a file or an installed module{otherwise}.",
             )
     return None, ""
+
+
+def _followed(named: str, place: tuple[str, str], view: View) -> tuple[str, str]:
+    """Return where a name is defined that a module only passes on (`os.path.join`), else
+    `place`."""
+    if not place[1]:
+        return place
+    try:
+        found = finder_of(view).find(named)
+    except UnknownNameError:
+        return place
+    defined = found.node is None or isinstance(found.node, Definition)
+    if found.source is None or not defined or found.source.file.endswith(".pyi"):
+        return place
+    return found.source.file, found.qualname
 
 
 def parsed_target(subject: Subject) -> tuple[ParsedModule, Cells | None]:

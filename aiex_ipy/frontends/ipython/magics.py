@@ -230,7 +230,10 @@ def _explain(call: Call) -> Request[Any]:
         )
     symbol = ""
     if target and not file:
-        target, subject, symbol = _live(target, call.session) or (target, subject, "")
+        live = _live(target, call.session)
+        target, subject, symbol = live or (target, subject, "")
+        if live is None:
+            call.notices += _spelled_like(target, call.session)
     return ExplainRequest(
         target=target,
         is_path=bool(file),
@@ -242,6 +245,17 @@ def _explain(call: Call) -> Request[Any]:
     )
 
 
+def _spelled_like(word: str, session: Session) -> list[str]:
+    """A notice where a word that is none of the user's names is spelled like one."""
+    if not word.isidentifier():
+        return []
+    from difflib import get_close_matches
+
+    own = [name for name in Names(session) if not name.startswith("_")]
+    close = get_close_matches(word, own, 1, 0.75)
+    return [f"You have no {word!r}; {close[0]!r} is spelled like it."] if close else []
+
+
 def _live(target: str, session: Session) -> tuple[str, Subject | None, str] | None:
     """What a name of the user's stands for: an importable name, or the object's own source and
     its name therein."""
@@ -251,7 +265,10 @@ def _live(target: str, session: Session) -> tuple[str, Subject | None, str] | No
     (value,) = found
     from aiex_ipy.grounding.live import dotted_name, object_subject
     from aiex_ipy.grounding.live.source import name_of
+    from aiex_ipy.grounding.live.static import module_of
 
+    if module_of(type(value)) == "__main__":
+        value = type(value)  # an object of a class of the session: the class is what is code
     dotted = dotted_name(value)
     if dotted:
         return dotted, None, ""

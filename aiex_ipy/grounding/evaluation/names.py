@@ -7,11 +7,12 @@ import sys
 import zlib
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
-from types import CodeType, FunctionType, GetSetDescriptorType
+from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from aiex_ipy.grounding.evaluation.record import NameChange
 from aiex_ipy.grounding.live.describe import describe, line
+from aiex_ipy.grounding.live.static import attributes
 
 SIZED = (list, dict, set, bytearray, deque)
 """Containers that change in place; of these very types, so that `len` runs no code of a user's."""
@@ -142,10 +143,8 @@ def _content(value: Any) -> int | None:
     numbers = _arrays(value)
     if numbers is not None:
         return hash(tuple(_sum(each) for each in numbers))
-    attributes = _attributes(value)
-    if attributes is None or len(attributes) > MOST_ITEMS:
-        return None
-    return hash((tuple(attributes), tuple(map(id, attributes.values()))))
+    held = attributes(value, MOST_ITEMS)
+    return hash(tuple((name, id(each)) for name, each in held)) if held else None
 
 
 def _arrays(value: Any) -> list[Any] | None:
@@ -173,16 +172,3 @@ def _sum(array: Any) -> object:
         return head
     flat = array.ravel("K")
     return (*head, zlib.crc32(flat[:: max(1, flat.size // SAMPLE)].tobytes()))
-
-
-def _attributes(value: Any) -> dict[str, Any] | None:
-    """Return the instance dictionary of an object, read without its class's help."""
-    for kind in type.__dict__["__mro__"].__get__(type(value)):
-        held = type.__dict__["__dict__"].__get__(kind).get("__dict__")
-        if held is not None and type(held) is not GetSetDescriptorType:
-            return None
-    try:
-        found = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return None
-    return found if type(found) is dict else None

@@ -155,3 +155,17 @@ def test_control_c_in_a_terminal(terminal: Terminal) -> None:
     terminal.child.sendintr()
     assert "Traceback" not in terminal.prompt()
     assert "textwrap.dedent" in terminal.run("ai_doc('textwrap.dedent', provider='none')")
+
+
+def test_explain_knows_aliases_objects_and_near_misses(
+    shell: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`%aiex explain` follows what a module only passes on, explains an object by its class when
+    that is of the session, and says which of the user's names is spelled like an unknown one."""
+    shell.run_cell("class Box:\n    def fill(self):\n        return 1\nbox_of_tea = Box()")
+    shell.run_cell("%aiex explain --provider none os.path.join")
+    assert "function join in" in capsys.readouterr().out
+    shell.run_cell("%aiex explain --provider none box_of_tea")
+    assert "class Box" in capsys.readouterr().out
+    shell.run_cell("%aiex explain --provider none box_of_te")
+    assert "'box_of_tea' is spelled like it" in capsys.readouterr().out
