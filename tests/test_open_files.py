@@ -21,6 +21,7 @@ OWN_FILES = {
     "aiex_ipy/grounding/documentation/looking.py": "the source of cells, which Python has read",
     "aiex_ipy/grounding/evaluation/memory.py": "what Linux tells of this process's memory",
     "aiex_ipy/grounding/diagnosis/origin.py": "the source of code that ran, as Python has read it",
+    "aiex_ipy/grounding/diagnosis/syntax.py": "the source of code that did not parse",
     "aiex_ipy/grounding/crash/record.py": "what a child process left of its crash",
     "aiex_ipy/grounding/failure/printed.py": "code that a printed traceback shows, as it shows it",
     "aiex_ipy/grounding/failure/process.py": "the source of code that another process runs",

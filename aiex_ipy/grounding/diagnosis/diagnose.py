@@ -5,23 +5,83 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from aiex_ipy.grounding.diagnosis import attributes, imports, keys, names, nothing, positions
+from aiex_ipy.grounding.diagnosis import (
+    attributes,
+    calculation,
+    calls,
+    conversion,
+    estimators,
+    flow,
+    imports,
+    keys,
+    matching,
+    names,
+    nothing,
+    operands,
+    paths,
+    positions,
+    shapes,
+    suspects,
+    syntax,
+    waiting,
+)
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
 from aiex_ipy.grounding.failure.moment import Moment
 
 Rule = Callable[[Moment], Iterable[Diagnosis]]
 RULES: tuple[Rule, ...] = (
+    syntax.unparsable,
     nothing.nothing_used,
+    waiting.not_awaited,
+    waiting.wrong_loop,
     names.overwritten_name,
     names.undefined_name,
+    flow.unbound_local,
     attributes.half_made_module,
     attributes.missing_attribute,
     keys.missing_key,
     positions.index_out_of_range,
+    operands.joined_numbers,
+    operands.naive_and_aware,
+    operands.mixed_operands,
+    operands.ambiguous_truth,
+    operands.unfit_value,
+    calls.wrong_arguments,
+    calls.swapped_arguments,
+    conversion.no_number,
+    conversion.wrong_count,
+    conversion.no_date,
+    conversion.no_json,
+    conversion.not_serializable,
+    conversion.nothing_to_take,
+    conversion.zero_divisor,
+    conversion.out_of_domain,
+    shapes.mismatched_shapes,
+    shapes.table_mismatch,
+    estimators.unfit_data,
+    flow.endless_recursion,
+    flow.changed_while_looped,
+    flow.spent_iterator,
+    flow.wrong_pattern,
+    paths.missing_file,
+    paths.wrong_kind_of_file,
+    paths.wrong_encoding,
     imports.missing_module,
     imports.missing_member,
+    waiting.in_thread,
+    suspects.grown_default,
+    matching.chained_assignment,
+    suspects.spent_values,
+    suspects.shared_object,
+    suspects.late_binding,
+    matching.empty_table,
+    calculation.wrong_calculation,
+    suspects.stale_value,
+    calculation.failed_assertion,
 )
 ORDER = ("certain", "likely", "possible")
+DECIDING = frozenset({"swapped-arguments"})
+"""Rules whose finding makes others' mere consequences."""
 MOST = 4
 """Diagnoses shown; further ones would only tire."""
 DEADLINE_S = 0.1
@@ -35,13 +95,20 @@ def diagnose(moment: Moment) -> tuple[Diagnosis, ...]:
     """
     end = time.perf_counter() + DEADLINE_S
     found: list[Diagnosis] = []
-    for rule in RULES:
+    for rule in (*RULES, _members):
         try:
             found.extend(rule(moment))
         except Exception:  # noqa: S112 - a rule that met what it did not expect is quiet
             continue
         if time.perf_counter() > end:
             break
+    deciding = [each for each in found if each.rule in DECIDING]
+    found = deciding or found
     unique = {each.cause: each for each in reversed(found)}
     kept = [each for each in found if unique[each.cause] is each]
     return tuple(sorted(kept, key=lambda each: ORDER.index(each.certainty))[:MOST])
+
+
+def _members(moment: Moment) -> Iterable[Diagnosis]:
+    """What is to be said of each error of a group."""
+    return waiting.members_of(moment, diagnose)

@@ -372,11 +372,29 @@ def text_of_file(moment: Moment, file: str) -> Text | None:
         return None
     if not ran:
         return None
-    for cell in reversed(moment.cells):
-        if ran.strip() in {cell.code.strip(), read_cell(cell.code).text.strip()}:
-            source = Source(path=cell.label, text=cell.code, cell=cell.number)
-            return Text(source, ran, tree, cell.label)
+    cell = _cell_of(moment, ran)
+    if cell is not None:
+        source = Source(path=cell.label, text=cell.code, cell=cell.number)
+        return Text(source, ran, tree, cell.label)
     place = shown_path(file, moment.project_dir)
     if not os.path.isabs(file):
         return Text(None, ran, tree, place)
     return Text(Source(path=place, text=ran, file=file), ran, tree, place)
+
+
+def _cell_of(moment: Moment, ran: str) -> RanCell | None:
+    for cell in reversed(moment.cells):
+        if ran.strip() in {cell.code.strip(), read_cell(cell.code).text.strip()}:
+            return cell
+    return None
+
+
+def label_of(moment: Moment, file: str) -> str | None:
+    """Return the name of the cell compiled under a file name, as the moment's frames and the text
+    of the cells tell it; None for a file."""
+    for each in moment.frames:
+        if each.file == file:
+            return each.place if each.source is not None and not each.source.file else None
+    ran = "".join(linecache.getlines(file))
+    cell = _cell_of(moment, ran) if ran.strip() else None
+    return cell.label if cell is not None else None

@@ -62,7 +62,7 @@ def told_of_value(expression: str, *cells: str):
     for cell in cells:
         assert session.run(cell) is None
     value = eval(expression, session.names)
-    moment = Moment(cells=session.cells, names=session.names, value=value, expression=expression)
+    moment = Moment(cells=session.cells, names=session.names, asked=value, expression=expression)
     return diagnose(moment)
 
 

@@ -1,0 +1,219 @@
+"""Calculations and comparisons that do not give what was meant."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from aiex_ipy.grounding.diagnosis.edit import rewritten, segment
+from aiex_ipy.grounding.diagnosis.operands import number_in
+from aiex_ipy.grounding.diagnosis.origin import (
+    known,
+)
+from aiex_ipy.grounding.diagnosis.parts import Part, doubted, parts_of
+from aiex_ipy.grounding.diagnosis.record import Diagnosis
+from aiex_ipy.grounding.diagnosis.sight import (
+    is_a,
+    is_number,
+    shown,
+    text_of,
+    where,
+)
+from aiex_ipy.grounding.failure.moment import Moment
+
+SMALL_DTYPES = frozenset({"int8", "uint8", "int16", "uint16"})
+
+
+def failed_assertion(moment: Moment) -> Iterator[Diagnosis]:
+    """Both sides of a failed assertion with their values."""
+    node, frame = doubted(moment), moment.frame
+    if node is None or (moment.error is None and moment.asked is not False):
+        return
+    if not isinstance(node, ast.Compare) or len(node.ops) != 1:
+        return
+    at = frame if moment.error is not None else None
+    (seen_a, a), (seen_b, b) = known(moment, node.left, at), known(moment, node.comparators[0], at)
+    seen_a &= not isinstance(node.left, ast.Constant)
+    told_b = seen_b and not isinstance(node.comparators[0], ast.Constant)
+    if not (seen_a or told_b):
+        return
+    left, right = text_of(node.left, 40), text_of(node.comparators[0], 40)
+    evidence = tuple(
+        f"{label} = {shown(value, label)}"
+        for label, seen, value in ((left, seen_a, a), (right, told_b, b))
+        if seen
+    )
+    place = where(at) if at is not None else "the expression"
+    floats = (type(a) is float and is_number(b)) or (type(b) is float and is_number(a))
+    close = floats and a != b and math.isclose(a, b, rel_tol=1e-9)
+    if close and isinstance(node.ops[0], ast.Eq):
+        fix = (
+            rewritten(at, "isclose", (node, f"math.isclose({left}, {right})"))
+            if (at is not None and "math" in at.globals)
+            else None
+        )
+        yield Diagnosis(
+            rule="float-equality",
+            certainty="certain",
+            cause=f"{left} and {right} differ only by rounding of floats: {a!r} and {b!r}.",
+            evidence=(f"{place}: {text_of(node)}",),
+            remedy=f"Compare with math.isclose({left}, {right}).",
+            fix=fix,
+        )
+        return
+    if (
+        type(a) is not type(b)
+        and seen_a
+        and seen_b
+        and str in {type(a), type(b)}
+        and (str(a) == str(b) if all(type(x) in {str, int, float} for x in (a, b)) else False)
+    ):
+        yield Diagnosis(
+            rule="compared-types",
+            certainty="certain",
+            cause=f"{left} is {shown(a)} and {right} is {shown(b)}: a text and a number are never "
+            "equal.",
+            evidence=(f"{place}: {text_of(node)}",),
+            remedy="Convert one of them.",
+        )
+        return
+    yield Diagnosis(
+        rule="assertion",
+        certainty="possible",
+        cause=f"{text_of(node, 60)} does not hold: "
+        + " and ".join(each.replace(" = ", " is ", 1) for each in evidence)
+        + ".",
+        evidence=(f"{place}: {text_of(node)}",),
+        remedy="See where the value that is off was made.",
+    )
+
+
+def wrong_calculation(moment: Moment) -> Iterator[Diagnosis]:
+    """Texts compared as numbers, whole division, means of means, small integers, alignment."""
+    for part in parts_of(moment):
+        for node in ast.walk(part.node):
+            found = _calculation(moment, part, node)
+            if found is not None:
+                yield found
+                return
+
+
+def _calculation(moment: Moment, part: Part, node: ast.AST) -> Diagnosis | None:
+    evidence = (f"{part.place}: {text_of(node, 60)}",)
+    match node:
+        case ast.Call(func=ast.Name(id="sorted" | "max" | "min" as name), args=[argument, *_]) if (
+            not node.keywords
+        ):
+            value = known(moment, argument, part.frame)[1]
+            items = (
+                value
+                if type(value) in {list, tuple}
+                else list(value)[:1000]
+                if is_a(value, "pandas.Series")
+                else []
+            )
+            if len(items) > 1 and all(type(v) is str and number_in(v) for v in items[:1000]):
+                return Diagnosis(
+                    rule="texts-as-numbers",
+                    certainty="certain",
+                    cause=f"{text_of(argument)} holds texts, and texts are compared letter by "
+                    f"letter ('10' < '9'): {shown(value)}.",
+                    evidence=evidence,
+                    remedy=f"Write {name}(…, key=float), or make numbers first.",
+                )
+        case ast.Compare(
+            left=left, ops=[ast.Lt() | ast.LtE() | ast.Gt() | ast.GtE()], comparators=[right]
+        ):
+            a, b = known(moment, left, part.frame)[1], known(moment, right, part.frame)[1]
+            if type(a) is str and type(b) is str and number_in(a) and number_in(b):
+                return Diagnosis(
+                    rule="texts-as-numbers",
+                    certainty="certain",
+                    cause=f"{text_of(left)} ({a!r}) and {text_of(right)} ({b!r}) are texts, and "
+                    "texts are compared letter by letter.",
+                    evidence=evidence,
+                    remedy="Make numbers of both first.",
+                )
+        case ast.Call(func=ast.Name(id="bool"), args=[argument]):
+            value = known(moment, argument, part.frame)[1]
+            if type(value) is str and value.casefold() in {"false", "no", "0", "off"}:
+                return Diagnosis(
+                    rule="text-truth",
+                    certainty="certain",
+                    cause=f"bool({value!r}) is True: each text that is not empty is true.",
+                    evidence=evidence,
+                    remedy=f"Compare the text: … == {value!r}.",
+                )
+        case ast.Call(func=ast.Attribute(value=inner, attr="mean")) if "groupby" in text_of(
+            inner, 500
+        ) and text_of(inner, 500).endswith(".mean()"):
+            return Diagnosis(
+                rule="mean-of-means",
+                certainty="likely",
+                cause="The mean of the groups' means weighs small and large groups alike; it is "
+                "not the mean of all rows.",
+                evidence=evidence,
+                remedy="Take the mean of all rows, or weigh by group size.",
+            )
+        case ast.BinOp(left=left, op=op, right=right):
+            return _operator(moment, part, node, left, op, right)
+    return None
+
+
+def _operator(
+    moment: Moment, part: Part, node: ast.BinOp, left: ast.expr, op: ast.operator, right: ast.expr
+) -> Diagnosis | None:
+    evidence = (f"{part.place}: {text_of(node, 60)}",)
+    a, b = known(moment, left, part.frame)[1], known(moment, right, part.frame)[1]
+    if is_a(a, "pandas.Series") and is_a(b, "pandas.Series"):
+        shared = len(a.index.intersection(b.index))
+        if shared < max(len(a), len(b)):
+            return Diagnosis(
+                rule="index-alignment",
+                certainty="certain",
+                cause=f"{text_of(left)} and {text_of(right)} are aligned by their indexes, which "
+                f"have {shared} of {max(len(a), len(b))} labels in common: the others give NaN.",
+                evidence=(
+                    *evidence,
+                    f"{text_of(left)} begins at {shown(_label(a))}, "
+                    f"{text_of(right)} at {shown(_label(b))}",
+                ),
+                remedy="Call reset_index(drop=True) on both, or use .to_numpy().",
+            )
+    for side, value in ((left, a), (right, b)):
+        if (
+            is_a(value, "numpy.ndarray")
+            and str(value.dtype) in SMALL_DTYPES
+            and isinstance(op, ast.Mult | ast.Add | ast.Sub | ast.Pow)
+            and value.size
+        ):
+            wide = known(moment, node, part.frame)
+            if not wide[0] and str(value.dtype) not in {"int32", "uint32"}:
+                return Diagnosis(
+                    rule="small-dtype",
+                    certainty="likely",
+                    cause=f"{text_of(side)} is of dtype {value.dtype}: results beyond its range "
+                    "wrap around silently.",
+                    evidence=evidence,
+                    remedy=f"Calculate in {text_of(side)}.astype('int64').",
+                )
+    if isinstance(op, ast.FloorDiv) and type(a) is int and type(b) is int and b and a % b:
+        fix = None
+        if part.code is not None:
+            text = f"{segment(part.code, left)} / {segment(part.code, right)}"
+            fix = rewritten(part.code, "/", (node, text))
+        return Diagnosis(
+            rule="whole-division",
+            certainty="likely",
+            cause=f"// cuts off what remains: {a} // {b} is {a // b}, and {a} / {b} is {a / b}.",
+            evidence=evidence,
+            remedy="Write / for the exact quotient.",
+            fix=fix,
+        )
+    return None
+
+
+def _label(column: Any) -> Any:
+    return column.index[0] if len(column) else None

@@ -1,0 +1,604 @@
+"""Texts and values that cannot be made into what was asked: numbers, dates, JSON, parts."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from aiex_ipy.grounding.diagnosis.edit import rewritten, segment
+from aiex_ipy.grounding.diagnosis.operands import MOST_VALUES, is_text_column
+from aiex_ipy.grounding.diagnosis.origin import told, traced
+from aiex_ipy.grounding.diagnosis.record import Diagnosis
+from aiex_ipy.grounding.diagnosis.sight import (
+    close_to,
+    cut,
+    is_a,
+    is_number,
+    length,
+    matches,
+    message,
+    nodes_at_fault,
+    shown,
+    text_of,
+    type_name,
+    value_of,
+    where,
+)
+from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
+from aiex_ipy.grounding.fix import Fix
+
+FORMATS = (
+    "%Y-%m-%d",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%Y/%m/%d",
+    "%d.%m.%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%Y%m%d",
+    "%d %b %Y",
+    "%d %B %Y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%d/%m/%y",
+    "%m/%d/%y",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%dT%H:%M:%SZ",
+    "%Y-%m-%d %H:%M:%S.%f",
+    "%d/%m/%Y %H:%M",
+    "%d/%m/%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M",
+    "%Y-%m-%dT%H:%M:%S%z",
+    "%Y-%m-%dT%H:%M:%S.%fZ",
+    "%H:%M",
+    "%H:%M:%S",
+    "%H:%M:%S.%f",
+)
+"""Ways dates are written that are tried on a text that did not fit."""
+
+
+def no_number(moment: Moment) -> Iterator[Diagnosis]:
+    """A text that is no number: what in it is in the way."""
+    pattern = (
+        r"(?s)invalid literal for int\(\) with base \d+: (['\"].*['\"])|"
+        r"could not convert string to float: (['\"]?.*)|Unable to parse string (\".*?\")"
+    )
+    found, frame = matches(moment, ValueError, pattern), moment.frame
+    if found is None or frame is None:
+        return
+    raw = found[1] or found[2] or found[3]
+    text = _literal(raw)
+    why, remedy = _in_the_way(text, whole=bool(found[1]))
+    column = _column_with(frame, text)
+    if column:
+        where_in = f" It stands in {column}."
+        remedy = "Clean the column first, or use pd.to_numeric(column, errors='coerce')."
+    else:
+        where_in = ""
+    call = next(
+        (c for c in nodes_at_fault(frame, ast.Call) if text_of(c.func) in {"int", "float"}), None
+    )
+    fix, evidence = None, [f"{where(frame)}: {text_of(frame.node, 60) or 'the conversion'}"]
+    if call is not None and call.args:
+        inner = segment(frame, call.args[0])
+        evidence += told(traced(moment, frame, call.args[0]))
+        if found[1] and re.fullmatch(r"\s*[-+]?\d+\.\d*\s*", text):
+            fix = rewritten(frame, "float", (call, f"int(float({inner}))"))
+        elif re.fullmatch(r"\s*[-+]?\d{1,3}(,\d{3})+(\.\d+)?\s*", text):
+            fix = rewritten(frame, "commas", (call.args[0], f'{inner}.replace(",", "")'))
+    yield Diagnosis(
+        rule="no-number",
+        certainty="certain",
+        cause=f"The text {shown(text)} is no {'whole ' if found[1] else ''}number: {why}."
+        f"{where_in}",
+        evidence=tuple(evidence),
+        remedy=remedy,
+        fix=fix,
+    )
+
+
+def _literal(raw: str) -> str:
+    try:
+        found = ast.literal_eval(raw.strip())
+    except (SyntaxError, ValueError):
+        return raw.strip().strip("'\"")
+    return found if type(found) is str else raw
+
+
+def _in_the_way(text: str, *, whole: bool) -> tuple[str, str]:  # noqa: C901 - one case each
+    plain = text.strip()
+    if not plain:
+        return "it is empty", "Skip empty texts, or give them a value."
+    if whole and re.fullmatch(r"[-+]?\d*\.\d*([eE][-+]?\d+)?", plain):
+        return "it has a decimal point", "Use float(…), or int(float(…)) to cut the decimals."
+    if re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?", plain):
+        return "its commas separate thousands", 'Take them out: .replace(",", "").'
+    if re.fullmatch(r"[-+]?\d+,\d+", plain):
+        return "its decimal sign is a comma", 'Write .replace(",", ".") first.'
+    if re.fullmatch(r"[-+]?[\d.,]+\s*%", plain):
+        return "it ends with %", "Take the % off and divide by 100."
+    if re.fullmatch(r"[$€£¥]\s*[-+]?[\d.,]+|[-+]?[\d.,]+\s*[$€£¥]", plain):
+        return "it has a currency sign", "Take the sign off first."
+    if plain.casefold() in {"nan", "n/a", "na", "none", "null", "-", "?", "missing", "unknown"}:
+        return "it stands for a missing value", "Handle missing values first."
+    if re.fullmatch(r"[-+]?[\d.]+\s*[A-Za-zµ°/]+", plain):
+        return "a unit follows the digits", "Take the unit off first."
+    if re.search(r"[,;\t ]", plain) and re.fullmatch(r"[-+\d.,;\t ]+", plain):
+        return "it holds several numbers", "Split it first."
+    if plain[:1] in "'\"" and plain[-1:] in "'\"":
+        return "it has quotes inside", "Strip the quotes first."
+    if plain.isalpha() or not re.search(r"\d", plain):
+        return "it is a word (a header line, or the wrong column?)", (
+            "Skip it, or choose the right column."
+        )
+    return "it has characters that are no digits", "Look at the text and clean it first."
+
+
+def _column_with(frame: LiveFrame, text: str) -> str:
+    """Where in a live column the text stands."""
+    for node in nodes_at_fault(frame, ast.expr):
+        known, value = value_of(node, frame)
+        if known and is_a(value, "pandas.DataFrame"):
+            for name in list(value.columns)[:100]:
+                at = _position(value[name], text)
+                if at is not None:
+                    return f"column {name!r} of {text_of(node)}, row {at}"
+        if known and is_text_column(value):
+            at = _position(value, text)
+            if at is not None:
+                return f"{text_of(node)}, row {at}"
+    return ""
+
+
+def _position(column: Any, text: str) -> Any:
+    if not is_text_column(column):
+        return None
+    values = list(column[: MOST_VALUES * 10])
+    at = next((i for i, each in enumerate(values) if type(each) is str and each == text), None)
+    return None if at is None else shown(column.index[at])
+
+
+def wrong_count(moment: Moment) -> Iterator[Diagnosis]:
+    """More or fewer values than names to unpack them into."""
+    pattern = (
+        r"(too many|not enough) values to unpack \(expected (?:at least )?(\d+)(?:, got (\d+))?"
+    )
+    found, frame = matches(moment, ValueError, pattern), moment.frame
+    if found is None or frame is None:
+        return
+    wanted = int(found[2])
+    for target, source, item in _unpackings(frame):
+        known, value = value_of(source, frame)
+        names = text_of(target)
+        if item and known and type(value) is dict and wanted == 2:
+            yield Diagnosis(
+                rule="items-missing",
+                certainty="certain",
+                cause=f"A loop over the dict {text_of(source)} gives its keys alone, not pairs.",
+                evidence=(f"{where(frame)}: for {names} in {text_of(source)}",),
+                remedy=f"Write {text_of(source)}.items().",
+                fix=rewritten(frame, ".items()", (source, f"{segment(frame, source)}.items()")),
+            )
+            return
+        if item:
+            value, known = _misfit(value, wanted) if known else (None, False)
+        count = length(value) if known else None
+        count = count if count is not None else (int(found[3]) if found[3] else None)
+        if count == wanted or (count is None and not known):
+            continue
+        what = (
+            f"{text_of(source, 40)} gives" if not item else f"an item of {text_of(source, 40)} has"
+        )
+        said = f" ({shown(value)})" if known else ""
+        enum = ""
+        if item and wanted == 2 and known and type(value) in {int, str, float}:
+            enum = f", or enumerate({text_of(source)}) if the position was meant"
+        yield Diagnosis(
+            rule="unpack-count",
+            certainty="certain",
+            cause=f"{what} {count if count is not None else found[1]} "
+            f"value{'s' * (count != 1)}{said}, and {names} takes {wanted}.",
+            evidence=(f"{where(frame)}: {names} = {text_of(source)}",),
+            remedy=f"Give it {count} names, or choose the values{enum}."
+            if count is not None
+            else "Count what is unpacked.",
+        )
+        return
+
+
+def _misfit(values: Any, wanted: int) -> tuple[Any, bool]:
+    if type(values) not in {list, tuple}:
+        return None, False
+    for each in values[:MOST_VALUES]:
+        if length(each) is not None and length(each) != wanted:
+            return each, True
+    return None, False
+
+
+def _unpackings(frame: LiveFrame) -> Iterator[tuple[ast.expr, ast.expr, bool]]:
+    nodes = nodes_at_fault(frame, ast.AST)
+    if frame.tree is not None:
+        nodes += [n for n in ast.walk(frame.tree) if getattr(n, "lineno", 0) == frame.line]
+        nodes += [
+            n
+            for n in ast.walk(frame.tree)
+            if isinstance(n, ast.comprehension) and n.iter.lineno == frame.line
+        ]
+    for node in nodes:
+        match node:
+            case ast.Assign(targets=[ast.Tuple() | ast.List() as target], value=value):
+                yield target, value, False
+            case (
+                ast.For(target=ast.Tuple() as target, iter=value)
+                | ast.comprehension(target=ast.Tuple() as target, iter=value)
+            ):
+                yield target, value, True
+
+
+def no_date(moment: Moment) -> Iterator[Diagnosis]:
+    """A text that is no date of the format asked for."""
+    frame = moment.frame
+    pattern = (
+        r"time data ['\"](.+?)['\"] (?:does not|doesn't) match format ['\"](.+?)['\"]"
+        r"(?:, at position (\d+))?"
+    )
+    found = matches(moment, ValueError, pattern)
+    rest = matches(moment, ValueError, r"unconverted data remains: (.+)")
+    iso = matches(moment, ValueError, r"Invalid isoformat string: ['\"](.*)['\"]")
+    if frame is None or (found is None and rest is None and iso is None):
+        return
+    text = found[1] if found else iso[1] if iso else _date_text(frame)
+    fits = [each for each in FORMATS if text and _fits(text, each)]
+    position = f" (row {found[3]})" if found and found[3] else ""
+    node = _format_node(frame, found[2]) if found else None
+    if rest is not None and found is None:
+        asked = f"the format ends before {rest[1]!r}"
+    else:
+        asked = f"it does not match {found[2]!r}" if found else "it is not in ISO format"
+    yield Diagnosis(
+        rule="no-date",
+        certainty="certain",
+        cause=f"The text {shown(text)}{position} cannot be read as a date: {asked}"
+        + (f"; {fits[0]!r} fits it." if fits else "."),
+        evidence=(f"{where(frame)}: {text_of(frame.node, 60)}",),
+        remedy=f"Use the format {fits[0]!r}."
+        + (f" It fits {fits[1]!r} too: say which is meant." if len(fits) > 1 else "")
+        if fits
+        else "Look at the text: other formats among the data need other handling.",
+        fix=rewritten(frame, "format", (node, repr(fits[0]))) if len(fits) == 1 and node else None,
+    )
+
+
+def _fits(text: str, form: str) -> bool:
+    try:
+        datetime.strptime(text, form)
+    except ValueError:
+        return False
+    return True
+
+
+def _date_text(frame: LiveFrame) -> str:
+    for call in nodes_at_fault(frame, ast.Call):
+        if call.args and text_of(call.func).endswith("strptime"):
+            known, value = value_of(call.args[0], frame)
+            if known and type(value) is str:
+                return value
+    return ""
+
+
+def _format_node(frame: LiveFrame, form: str) -> ast.Constant | None:
+    for node in nodes_at_fault(frame, ast.Constant):
+        if node.value == form:
+            return node
+    return None
+
+
+def no_json(moment: Moment) -> Iterator[Diagnosis]:
+    """A text that is not JSON: where it breaks and what is usually behind it."""
+    error, frame = moment.error, moment.frame
+    if type(error).__name__ != "JSONDecodeError" or frame is None:
+        return
+    doc, at = getattr(error, "doc", ""), getattr(error, "pos", 0)
+    if type(doc) is not str or type(at) is not int:
+        return
+    line, column = doc.count("\n", 0, at) + 1, at - doc.rfind("\n", 0, at)
+    around = cut(doc[max(0, at - 25) : at + 25])
+    why, remedy = _json_culprit(doc, at)
+    yield Diagnosis(
+        rule="no-json",
+        certainty="certain",
+        cause=f"The text is not JSON: {why} (line {line}, column {column}).",
+        evidence=(
+            f"around it: {around!r}" if doc.strip() else "the text is empty",
+            f"{where(frame)}: {text_of(frame.node, 60)}",
+        ),
+        remedy=remedy,
+    )
+
+
+def _json_culprit(doc: str, at: int) -> tuple[str, str]:  # noqa: C901 - one case each
+    here, before = doc[at : at + 1], doc[:at].rstrip()
+    plain = doc.strip()
+    if not plain:
+        return "it is empty", "Check that the file or answer has content (status code, path)."
+    if plain.startswith("<"):
+        return "it is HTML or XML", "Look at the answer: it may be an error or login page."
+    if doc.startswith("\ufeff"):
+        return "it begins with a byte order mark", "Read it with encoding='utf-8-sig'."
+    if (here in {"}", "]"} and before.endswith(",")) or (
+        here == "," and doc[at + 1 :].lstrip()[:1] in {"}", "]"}
+    ):
+        return "a comma stands before the closing bracket", "Take the last comma out."
+    if (here == '"' and before.endswith(("}", '"', "]"))) or (
+        here.isdigit() and before.endswith(('"', "}"))
+    ):
+        return "a comma is missing", "Put a comma between the two."
+    if here == "'" or "'" in plain[:3]:
+        return "its quotes are single", (
+            "JSON has double quotes. For Python's own notation use ast.literal_eval."
+        )
+    for word in ("None", "True", "False", "NaN", "undefined"):
+        if doc.startswith(word, at):
+            return f"{word!r} is not how JSON writes it", (
+                "JSON has null, true and false: write the text with json.dumps."
+            )
+    if doc.startswith(("//", "/*", "#"), at):
+        return "it has a comment", "Take comments out: JSON has none."
+    if at and before.endswith(("}", "]")) and here in {"{", "["}:
+        return "a second value follows the first (JSON Lines?)", (
+            "Read it line by line: [json.loads(line) for line in file]."
+        )
+    if at >= len(doc.rstrip()):
+        return "it ends too early", "The text was cut: check how it was written or read."
+    if here.isalpha() and (before.endswith(("{", ",")) or not before):
+        return "a name has no quotes", "Put keys and texts in double quotes."
+    if here in {"\n", "\t"} or (here and ord(here) < 32):
+        return "a control character stands in a text", "Write it as \\n or \\t, or strict=False."
+    return f"{here!r} is not expected there", "Look at the text around it."
+
+
+def not_serializable(moment: Moment) -> Iterator[Diagnosis]:
+    """A value JSON has no form for, and where in the data it stands."""
+    found = matches(moment, TypeError, r"Object of type (\w+) is not JSON serializable")
+    frame = moment.frame
+    if found is None or frame is None:
+        return
+    for call in nodes_at_fault(frame, ast.Call):
+        for argument in call.args:
+            known, value = value_of(argument, frame)
+            path = _path_to(value, found[1], text_of(argument), 0) if known else None
+            if path is None:
+                continue
+            label, culprit = path
+            how = _as_json(culprit, label)
+            yield Diagnosis(
+                rule="not-serializable",
+                certainty="certain",
+                cause=f"{label} is {shown(culprit)}, and JSON has no form for "
+                f"{type_name(culprit)}.",
+                evidence=(f"{where(frame)}: {text_of(call)}",),
+                remedy=how,
+            )
+            return
+
+
+def _as_json(value: Any, label: str) -> str:
+    kind = type_name(value)
+    if kind.startswith("datetime"):
+        return f"Write {label}.isoformat(), or pass default=str."
+    if kind.startswith("numpy.ndarray"):
+        return f"Write {label}.tolist()."
+    if is_number(value) or kind.startswith("numpy"):
+        return f"Write {label}.item()."
+    if kind in {"set", "frozenset"}:
+        return f"Write sorted({label})."
+    if kind.startswith("pandas."):
+        return f"Write {label}.to_dict()."
+    return "Make a dict, list, text or number of it, or pass default=str."
+
+
+def _path_to(value: Any, name: str, label: str, depth: int) -> tuple[str, Any] | None:
+    if type(value).__name__ == name and type(value) not in {dict, list, tuple}:
+        return label, value
+    if depth > 4 or type(value) not in {dict, list, tuple}:
+        return None
+    pairs = value.items() if type(value) is dict else enumerate(value)
+    for number, (key, each) in enumerate(pairs):
+        if number > MOST_VALUES:
+            return None
+        if type(key) in {str, int}:
+            found = _path_to(each, name, f"{label}[{key!r}]", depth + 1)
+            if found is not None:
+                return found
+    return None
+
+
+def nothing_to_take(moment: Moment) -> Iterator[Diagnosis]:
+    """`max`, `min`, `mean` and `sample` of too few values; `remove` and `index` of none."""
+    frame = moment.frame
+    if frame is None or not isinstance(moment.error, ValueError | TypeError | StopIteration):
+        return
+    empty = (
+        r"(?:iterable argument|arg) is (?:an )?empty|zero-size array|empty sequence|"
+        r"requires at least (?:one|two) data|attempt to get arg\w+ of an empty"
+    )
+    if matches(moment, ValueError, empty):
+        yield from _empty(moment, frame)
+    elif matches(moment, ValueError, r"[Ss]ample larger than population|larger sample than pop"):
+        yield from _sample(frame)
+    elif matches(moment, ValueError, r"not in list|not in tuple|substring not found"):
+        yield from _absent(frame)
+
+
+def _empty(moment: Moment, frame: LiveFrame) -> Iterator[Diagnosis]:
+    for call in nodes_at_fault(frame, ast.Call):
+        candidates = [*call.args[:1]]
+        if isinstance(call.func, ast.Attribute):
+            candidates.append(call.func.value)
+        for node in candidates:
+            known, value = value_of(node, frame)
+            spent = known and type(value).__name__ in {"map", "filter", "zip", "generator"}
+            size = value.size if known and is_a(value, "numpy.ndarray") else length(value)
+            few = "data point" in message(moment.error) and known and size == 1
+            if not known and isinstance(node, ast.GeneratorExp | ast.ListComp):
+                yield Diagnosis(
+                    rule="empty-sequence",
+                    certainty="likely",
+                    cause=f"{text_of(call.func)}() got no values: none of "
+                    f"{text_of(node.generators[0].iter)} passes the condition, or it is empty.",
+                    evidence=(f"{where(frame)}: {text_of(call)}",),
+                    remedy="Check for the empty case first, or pass default=….",
+                )
+                return
+            if not (known and (size == 0 or spent or few)):
+                continue
+            steps = traced(moment, frame, node)
+            what = (
+                "has only one value"
+                if few
+                else (f"is {shown(value)} and gives nothing (any more)" if spent else "is empty")
+            )
+            yield Diagnosis(
+                rule="empty-sequence",
+                certainty="likely" if spent else "certain",
+                cause=f"{text_of(node)} {what}, and {text_of(call.func)}() needs "
+                f"{'two' if few else 'at least one value'}.",
+                evidence=tuple(told(steps)) or (f"{where(frame)}: {text_of(call)}",),
+                remedy="Check for the empty case first"
+                + (", or pass default=…." if text_of(call.func) in {"max", "min"} else "."),
+            )
+            return
+
+
+def _sample(frame: LiveFrame) -> Iterator[Diagnosis]:
+    for call in nodes_at_fault(frame, ast.Call):
+        arguments = [*call.args, *(each.value for each in call.keywords)]
+        values = [value_of(each, frame) for each in arguments]
+        receiver = call.func.value if isinstance(call.func, ast.Attribute) else None
+        known, owner = value_of(receiver, frame)
+        sizes = [
+            (text_of(node), length(v))
+            for node, (ok, v) in zip(arguments, values, strict=True)
+            if ok and length(v) is not None
+        ]
+        if known and length(owner) is not None:
+            sizes.append((text_of(receiver), length(owner)))
+        counts = [v for ok, v in values if ok and type(v) is int]
+        if not sizes or not counts:
+            continue
+        numpy = "choice" in text_of(call.func) or (known and is_a(owner, "pandas.DataFrame"))
+        yield Diagnosis(
+            rule="sample-too-large",
+            certainty="certain",
+            cause=f"{counts[0]} items are drawn without replacement from {sizes[0][0]}, which has "
+            f"{sizes[0][1]}.",
+            evidence=(f"{where(frame)}: {text_of(call)}",),
+            remedy="Draw fewer, or with replacement: "
+            + ("replace=True." if numpy else "random.choices(population, k=…)."),
+        )
+        return
+
+
+def _absent(frame: LiveFrame) -> Iterator[Diagnosis]:
+    for call in nodes_at_fault(frame, ast.Call):
+        if not isinstance(call.func, ast.Attribute) or not call.args:
+            continue
+        known, owner = value_of(call.func.value, frame)
+        found, wanted = value_of(call.args[0], frame)
+        if not (known and found and type(owner) in {list, tuple, str}):
+            continue
+        near = close_to(wanted, owner) if type(wanted) is str and type(owner) is not str else []
+        label = text_of(call.func.value)
+        yield Diagnosis(
+            rule="not-in-sequence",
+            certainty="certain",
+            cause=f"{shown(wanted)} is not in {label} ({shown(owner)})"
+            + (f"; it has {near[0]!r}, spelled almost the same." if near else "."),
+            evidence=(f"{where(frame)}: {text_of(call)}",),
+            remedy=f"Write {near[0]!r}." if near else f"Check `in {label}` first.",
+            fix=_literal_fix(frame, call.args[0], near),
+        )
+        return
+
+
+def _literal_fix(frame: LiveFrame, node: ast.expr, near: list[str]) -> Fix | None:
+    if not near or not isinstance(node, ast.Constant):
+        return None
+    return rewritten(frame, near[0], (node, repr(near[0])))
+
+
+def zero_divisor(moment: Moment) -> Iterator[Diagnosis]:
+    """A division by zero: which value is zero and where it came from."""
+    frame = moment.frame
+    if type(moment.error) is not ZeroDivisionError or frame is None:
+        return
+    nodes: list[ast.BinOp | ast.AugAssign] = [*nodes_at_fault(frame, ast.BinOp)]
+    nodes += nodes_at_fault(frame, ast.AugAssign)
+    for node in nodes:
+        if not isinstance(node.op, ast.Div | ast.FloorDiv | ast.Mod):
+            continue
+        right = node.right if isinstance(node, ast.BinOp) else node.value
+        known, value = value_of(right, frame)
+        if not known and not isinstance(right, ast.Call | ast.BinOp):
+            continue
+        if known and not (is_number(value) and value == 0):
+            continue
+        steps = traced(moment, frame, right)
+        inner = right.args[0] if isinstance(right, ast.Call) and right.args else None
+        last = steps[-1].node if steps else None
+        if isinstance(last, ast.Call) and text_of(last.func) == "len" and last.args:
+            inner = last.args[0]
+        label = text_of(right, 40)
+        empty = (
+            f": {text_of(inner)} is empty"
+            if inner is not None and (length(value_of(inner, frame)[1]) == 0)
+            else ""
+        )
+        yield Diagnosis(
+            rule="zero-divisor",
+            certainty="certain",
+            cause=f"{label} is 0{empty}.",
+            evidence=(*told(steps), f"{where(frame)}: {text_of(node)}"),
+            remedy=f"Handle the case of {'no items' if empty else f'{label} == 0'} first.",
+        )
+        return
+
+
+def out_of_domain(moment: Moment) -> Iterator[Diagnosis]:
+    """Numbers a function or a dtype cannot take."""
+    frame = moment.frame
+    if frame is None:
+        return
+    bounds = matches(moment, OverflowError, r"Python integer (-?\d+) out of bounds for (\w+)")
+    if bounds is not None:
+        yield Diagnosis(
+            rule="dtype-bounds",
+            certainty="certain",
+            cause=f"{bounds[1]} does not fit into {bounds[2]}.",
+            evidence=(f"{where(frame)}: {text_of(frame.node, 60)}",),
+            remedy="Use a wider dtype, such as int64.",
+        )
+    if matches(
+        moment, ValueError, r"math domain error|expected a (nonnegative|positive) (input|arg)"
+    ):
+        for call in nodes_at_fault(frame, ast.Call):
+            for argument in call.args:
+                known, value = value_of(argument, frame)
+                if known and type(value) in {int, float} and value <= 1:
+                    yield Diagnosis(
+                        rule="math-domain",
+                        certainty="certain",
+                        cause=f"{text_of(call.func)}() is not defined for {text_of(argument, 40)} "
+                        f"= {value!r}.",
+                        evidence=(
+                            *told(traced(moment, frame, argument)),
+                            f"{where(frame)}: {text_of(call)}",
+                        ),
+                        remedy="Check the value first, or find why it is not positive.",
+                    )
+                    return

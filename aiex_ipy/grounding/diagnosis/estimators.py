@@ -1,0 +1,119 @@
+"""What scikit-learn refuses: data of another form than it was made or fitted for."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from aiex_ipy.grounding.diagnosis.edit import rewritten, segment
+from aiex_ipy.grounding.diagnosis.record import Diagnosis
+from aiex_ipy.grounding.diagnosis.shapes import operands, shape_of
+from aiex_ipy.grounding.diagnosis.sight import (
+    is_a,
+    message,
+    nodes_at_fault,
+    shown,
+    text_of,
+    value_of,
+    where,
+)
+from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
+
+
+def unfit_data(moment: Moment) -> Iterator[Diagnosis]:
+    """What scikit-learn refuses: not fitted, other columns, missing values, one dimension."""
+    error, frame = moment.error, moment.frame
+    if frame is None or not isinstance(error, ValueError | AttributeError | TypeError):
+        return
+    said = message(error)
+    if type(error).__name__ == "NotFittedError":
+        call = next(iter(nodes_at_fault(frame, ast.Call)), None)
+        owner = text_of(call.func.value) if call and isinstance(call.func, ast.Attribute) else "it"
+        yield Diagnosis(
+            rule="not-fitted",
+            certainty="certain",
+            cause=f"{owner} was not fitted before it was used.",
+            evidence=(f"{where(frame)}: {text_of(call)}",),
+            remedy=f"Call {owner}.fit(…) first; a new object made after fitting is not fitted.",
+        )
+        return
+    found = re.search(r"X has (\d+) features, but (\w+) is expecting (\d+) features", said)
+    if found:
+        yield Diagnosis(
+            rule="feature-count",
+            certainty="certain",
+            cause=f"The data have {found[1]} columns, and {found[2]} was fitted with {found[3]}.",
+            evidence=(f"{where(frame)}: {text_of(frame.node, 60)}", *_shapes(frame)),
+            remedy="Give the same columns in the same order as in fit.",
+        )
+    elif "inconsistent numbers of samples" in said:
+        yield Diagnosis(
+            rule="length-mismatch",
+            certainty="certain",
+            cause=f"X and y have different numbers of rows: {said.rpartition(':')[2].strip()}.",
+            evidence=(f"{where(frame)}: {text_of(frame.node, 60)}", *_shapes(frame)),
+            remedy="Give one y for each row of X; after dropping rows, drop them in both.",
+        )
+    elif "contains NaN" in said:
+        yield Diagnosis(
+            rule="missing-values",
+            certainty="certain",
+            cause=f"The data have missing values (NaN){_nan_columns(frame)}, which "
+            "the estimator does not take.",
+            evidence=(f"{where(frame)}: {text_of(frame.node, 60)}",),
+            remedy="Drop them (dropna) or fill them (fillna, SimpleImputer).",
+        )
+    elif re.search(r"Expected 2D array, got 1D|Expected a 2-dimensional container", said):
+        yield from _one_dimension(frame)
+    elif "feature names should match" in said:
+        yield Diagnosis(
+            rule="feature-names",
+            certainty="certain",
+            cause=f"The columns are not those of fit. {' '.join(said.split()[6:40])}",
+            evidence=(f"{where(frame)}: {text_of(frame.node, 60)}", *_shapes(frame)),
+            remedy="Give the same columns in the same order as in fit.",
+        )
+
+
+def _shapes(frame: LiveFrame) -> tuple[str, ...]:
+    return tuple(f"{text_of(node)} is {shown(value)}" for node, value in operands(frame)[:3])
+
+
+def _nan_columns(frame: LiveFrame) -> str:
+    for node in nodes_at_fault(frame, ast.expr):
+        known, value = value_of(node, frame)
+        if known and is_a(value, "pandas.DataFrame") and len(value) <= 1_000_000:
+            counts = value.isna().sum()
+            holes = [
+                f"{name!r} {int(n)}" for name, n in zip(counts.index, counts, strict=True) if n
+            ]
+            if holes:
+                return f" in {text_of(node)}: {', '.join(holes[:5])}"
+    return ""
+
+
+def _one_dimension(frame: LiveFrame) -> Iterator[Diagnosis]:
+    for call in nodes_at_fault(frame, ast.Call):
+        for argument in call.args[:1]:
+            known, value = value_of(argument, frame)
+            label = text_of(argument)
+            fix, remedy = None, f"Reshape it: {label}.reshape(-1, 1)."
+            if known and is_a(value, "pandas.Series"):
+                remedy = "Choose the column with two brackets: df[['column']]."
+                if isinstance(argument, ast.Subscript):
+                    inside = segment(frame, argument.slice)
+                    fix = rewritten(frame, "table", (argument.slice, f"[{inside}]"))
+            elif known and is_a(value, "numpy.ndarray"):
+                text = f"{segment(frame, argument)}.reshape(-1, 1)"
+                fix = rewritten(frame, "column", (argument, text))
+            yield Diagnosis(
+                rule="one-dimension",
+                certainty="certain",
+                cause=f"{label} has one dimension{f' (shape {shape_of(value)})' if known else ''}, "
+                "and a table (rows × columns) is needed.",
+                evidence=(f"{where(frame)}: {text_of(call)}",),
+                remedy=remedy,
+                fix=fix,
+            )
+            return

@@ -1,0 +1,343 @@
+"""Values that are wrong because of how they were kept: shared, spent, stale, bound too late."""
+
+from __future__ import annotations
+
+import ast
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from aiex_ipy.grounding.diagnosis.edit import Code, indent_of, rewritten, segment
+from aiex_ipy.grounding.diagnosis.origin import (
+    bindings,
+    definition,
+    earlier_cells,
+    in_cells,
+    known,
+    origin,
+)
+from aiex_ipy.grounding.diagnosis.parts import Part, doubted, parts_of, texts_of_code
+from aiex_ipy.grounding.diagnosis.record import Diagnosis
+from aiex_ipy.grounding.diagnosis.sight import (
+    is_a,
+    shown,
+    text_of,
+)
+from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
+from aiex_ipy.grounding.fix import Fix
+
+
+def grown_default(moment: Moment) -> Iterator[Diagnosis]:
+    """A default value that one call changed for all others."""
+    for part in parts_of(moment):
+        for node in ast.walk(part.node):
+            if not isinstance(node, ast.Call):
+                continue
+            function = known(moment, node.func, part.frame)[1]
+            if type(function) is type and "__init__" in function.__dict__:
+                function = function.__dict__["__init__"]
+            found = _grown(moment, function)
+            if found is not None:
+                yield found
+                return
+
+
+def _grown(moment: Moment, function: Any) -> Diagnosis | None:
+    made = definition(moment, function)
+    if made is None:
+        return None
+    function = getattr(function, "__func__", function)
+    arguments = made.node.args
+    names = [*arguments.posonlyargs, *arguments.args][-len(arguments.defaults) or 1 << 30 :]
+    values = function.__defaults__ or ()
+    for name, node, value in zip(names, arguments.defaults, values, strict=False):
+        empty = isinstance(node, ast.List | ast.Dict | ast.Set | ast.Call)
+        if type(value) not in {list, dict, set} or not empty:
+            continue
+        size = len(getattr(node, "elts", getattr(node, "keys", ())))
+        if len(value) == size:
+            continue
+        return Diagnosis(
+            rule="mutable-default",
+            certainty="certain",
+            cause=f"The default of {name.arg!r} in {made.node.name}() ({made.place}, line "
+            f"{made.node.lineno}) is one object for all calls, and calls have changed it: it was "
+            f"{text_of(node)}, and is now {shown(value)}.",
+            evidence=(f"{made.place}, line {made.node.lineno}: {name.arg}={text_of(node)}",),
+            remedy=f"Write {name.arg}=None, and make the {type(value).__name__} in the function.",
+            fix=_fresh_default(made.code, made.node, name.arg, node),
+        )
+    return None
+
+
+def _fresh_default(code: Code, function: Any, name: str, node: ast.expr) -> Fix | None:
+    body = function.body
+    first = (
+        body[1]
+        if isinstance(body[0], ast.Expr)
+        and isinstance(body[0].value, ast.Constant)
+        and len(body) > 1
+        else body[0]
+    )
+    if first.lineno == function.lineno:
+        return None
+    indent = indent_of(code, first.lineno)
+    text = segment(code, first)
+    new = f"if {name} is None:\n{indent}    {name} = {segment(code, node)}\n{indent}{text}"
+    return rewritten(code, f"{name}=None", (node, "None"), (first, new))
+
+
+def spent_values(moment: Moment) -> Iterator[Diagnosis]:
+    """An iterator that was used up before, or a coroutine nobody awaited."""
+    for part in parts_of(moment):
+        for node in ast.walk(part.node):
+            if not isinstance(node, ast.Name):
+                continue
+            value = known(moment, node, part.frame)[1]
+            made = origin(moment, part.frame, node.id) if part.frame else in_cells(moment, node.id)
+            place = f" ({made.where})" if made is not None else ""
+            if type(value) is types.CoroutineType:
+                yield Diagnosis(
+                    rule="not-awaited",
+                    certainty="certain",
+                    cause=f"{node.id} is a coroutine that was never awaited{place}.",
+                    evidence=(f"{part.place}: {text_of(part.node, 60)}",),
+                    remedy="Write `await` before the call that made it.",
+                )
+                return
+            spent = type(value) is types.GeneratorType and value.gi_frame is None
+            if spent or (
+                type(value) in {map, filter, zip, enumerate} and _uses(moment, node.id) > 1
+            ):
+                yield Diagnosis(
+                    rule="spent-iterator",
+                    certainty="certain" if spent else "likely",
+                    cause=f"{node.id} is {shown(value)} that was used up before{place}: an "
+                    "iterator gives its values once.",
+                    evidence=(f"{part.place}: {text_of(part.node, 60)}",),
+                    remedy=f"Keep the values in a list: {node.id} = list(…), or make it anew.",
+                    fix=_listed(made.code, made.node) if made is not None else None,
+                )
+                return
+
+
+def _listed(code: Code | None, node: ast.expr | None) -> Fix | None:
+    if code is None or node is None:
+        return None
+    if isinstance(node, ast.GeneratorExp):
+        text = segment(code, node)
+        return rewritten(code, "list", (node, f"[{text[1:-1]}]"))
+    if isinstance(node, ast.Call) and text_of(node.func) in {"map", "filter", "zip", "enumerate"}:
+        return rewritten(code, "list", (node, f"list({segment(code, node)})"))
+    return None
+
+
+def _uses(moment: Moment, name: str) -> int:
+    """How often a name is read in what ran."""
+    trees: list[ast.AST] = [each.tree for each in earlier_cells(moment)]
+    frame = moment.frame
+    if frame is not None and frame.tree is not None:
+        trees.append(frame.tree)
+    return sum(
+        isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)
+        for tree in trees
+        for n in ast.walk(tree)
+    )
+
+
+def shared_object(moment: Moment) -> Iterator[Diagnosis]:
+    """One object under several names or in several places, changed by one of them."""
+    for part in parts_of(moment):
+        for node in ast.walk(part.node):
+            if not isinstance(node, ast.Name):
+                continue
+            value = known(moment, node, part.frame)[1]
+            found = _repeated(node.id, value, part) or _aliased(moment, node.id, value, part)
+            if found is not None:
+                yield found
+                return
+
+
+def _repeated(name: str, value: Any, part: Part) -> Diagnosis | None:
+    items = (
+        list(value.values())[:100]
+        if type(value) is dict
+        else (value[:100] if type(value) is list else [])
+    )
+    if len(items) < 2 or type(items[0]) not in {list, dict, set}:
+        return None
+    if any(each is not items[0] for each in items) or not items[0]:
+        return None
+    return Diagnosis(
+        rule="one-object-repeated",
+        certainty="certain",
+        cause=f"All {len(items)} items of {name} are one and the same {type(items[0]).__name__}: "
+        "a change of one shows in all (made by `[…] * n`, `dict.fromkeys`, or by appending one "
+        "object again and again).",
+        evidence=(
+            f"{part.place}: {name}[0] is {name}[1]"
+            if type(value) is list
+            else f"{part.place}: the values of {name} are one object",
+        ),
+        remedy="Make each one anew: [[0] * n for _ in range(m)].",
+    )
+
+
+_CHANGES = frozenset(
+    {
+        "append",
+        "extend",
+        "insert",
+        "remove",
+        "pop",
+        "clear",
+        "sort",
+        "reverse",
+        "update",
+        "add",
+        "discard",
+        "setdefault",
+        "popitem",
+        "fill",
+        "drop",
+    }
+)
+
+
+def _aliased(moment: Moment, name: str, value: Any, part: Part) -> Diagnosis | None:
+    if (
+        type(value) not in {list, dict, set}
+        and not is_a(value, "numpy.ndarray")
+        and not (is_a(value, "pandas.DataFrame"))
+    ):
+        return None
+    for code, tree, place in texts_of_code(moment):
+        for node in ast.walk(tree):
+            match node:
+                case ast.Assign(targets=[ast.Name(id=other)], value=ast.Name(id=source)):
+                    pass
+                case _:
+                    continue
+            if name not in (other, source) or other == source:
+                continue
+            second = other if name == source else source
+            frame = code if isinstance(code, LiveFrame) else None
+            if known(moment, ast.Name(id=second), frame)[1] is not value:
+                continue
+            change = _changed(moment, second)
+            if change is None:
+                continue
+            kind = type(value)
+            copy = f"{source}.copy()"
+            return Diagnosis(
+                rule="alias",
+                certainty="certain",
+                cause=f"{name} and {second} are one {kind.__name__} ({place}, line {node.lineno}: "
+                f"{text_of(node)}), and it was changed by the name {second} ({change}).",
+                evidence=(f"{place}, line {node.lineno}: {text_of(node)}", change),
+                remedy=f"Make a copy: {other} = {copy}.",
+                fix=rewritten(code, "copy", (node.value, f"{segment(code, node.value)}.copy()")),
+            )
+    return None
+
+
+def _changed(moment: Moment, name: str) -> str | None:
+    for _, tree, place in texts_of_code(moment):
+        for node in ast.walk(tree):
+            hit: ast.expr | ast.stmt | None = None
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=of), attr=attr)) if (
+                    of == name and attr in _CHANGES
+                ):
+                    hit = node
+                case (
+                    ast.Assign(targets=[ast.Subscript(value=ast.Name(id=of))])
+                    | ast.AugAssign(target=ast.Subscript(value=ast.Name(id=of)) | ast.Name(id=of))
+                    | ast.Delete(targets=[ast.Subscript(value=ast.Name(id=of))])
+                ) if of == name:
+                    hit = node
+            if hit is not None:
+                return f"{place}, line {hit.lineno}: {text_of(hit)}"
+    return None
+
+
+def late_binding(moment: Moment) -> Iterator[Diagnosis]:
+    """Functions made in a loop that all see the loop variable's last value."""
+    for part in parts_of(moment):
+        for node in ast.walk(part.node):
+            if not isinstance(node, ast.Name):
+                continue
+            value = known(moment, node, part.frame)[1]
+            items = (
+                list(value.values())
+                if type(value) is dict
+                else (value if type(value) in {list, tuple} else [])
+            )
+            functions = [each for each in items[:50] if type(each) is types.FunctionType]
+            if len(functions) < 2 or functions[0].__code__ is not functions[1].__code__:
+                continue
+            cells = [each.__closure__ or () for each in functions[:2]]
+            names = [
+                name
+                for name, a, b in zip(functions[0].__code__.co_freevars, *cells, strict=False)
+                if a is b
+            ]
+            names += [n for n in functions[0].__code__.co_names if _loop_name(moment, n)]
+            if names:
+                yield Diagnosis(
+                    rule="late-binding",
+                    certainty="certain",
+                    cause=f"The functions in {node.id} were made in a loop and look up "
+                    f"{names[0]!r} when they are called: all see its last value.",
+                    evidence=(
+                        f"{part.place}: {node.id} has {len(functions)} functions of one code",
+                    ),
+                    remedy=f"Keep the value with each: lambda …, {names[0]}={names[0]}: ….",
+                )
+                return
+
+
+def _loop_name(moment: Moment, name: str) -> bool:
+    return any(
+        each.how == "loop"
+        for _, tree, _ in texts_of_code(moment)
+        for each in bindings(tree.body, name)
+    )
+
+
+def stale_value(moment: Moment) -> Iterator[Diagnosis]:
+    """A name made from another that has been given a new value since."""
+    node = doubted(moment)
+    if node is None or len(moment.cells) < 2:
+        return
+    cells = list(earlier_cells(moment))[::-1]
+    for used in ast.walk(node):
+        if not isinstance(used, ast.Name):
+            continue
+        made = in_cells(moment, used.id)
+        if made is None or made.node is None:
+            continue
+        at = next(
+            (i for i, each in enumerate(cells) if each is made.code or (each.place == made.place)),
+            None,
+        )
+        if at is None:
+            continue
+        sources = {n.id for n in ast.walk(made.node) if isinstance(n, ast.Name)}
+        for later in cells[at + 1 :]:
+            for source in sorted(sources - {used.id}):
+                again = [b for b in bindings(later.tree.body, source) if b.how != "definition"]
+                if again:
+                    yield Diagnosis(
+                        rule="stale-value",
+                        certainty="likely",
+                        cause=f"{used.id!r} was made from {source!r} in {made.where}; {source!r} "
+                        f"was given a new value in {later.place}, line {again[0].line}, later.",
+                        evidence=(
+                            f"{made.where}: {used.id} = {text_of(made.node, 60)}",
+                            f"{later.place}, line {again[0].line}: "
+                            f"{text_of(again[0].statement, 60)}",
+                        ),
+                        remedy=f"Run {made.place} again.",
+                    )
+                    return
