@@ -109,15 +109,26 @@ def _when_loaded(name: str, act: Callable[[ModuleType], None]) -> None:
         return
 
     class Finder:
-        """Stands first among the finders until the module is asked for."""
+        """Stands first among the finders until the module is asked for; has it found by those
+        after it, and acts when it has been run."""
 
         @staticmethod
-        def find_spec(wanted: str, path: object = None, target: object = None) -> None:
+        def find_spec(wanted: str, path: Any = None, target: Any = None) -> Any:
             if wanted != name:
-                return
+                return None
             sys.meta_path.remove(Finder)
-            module = __import__(name)
-            act(module)
+            found = (each.find_spec(wanted, path, target) for each in list(sys.meta_path))
+            spec = next((each for each in found if each is not None), None)
+            loader: Any = spec.loader if spec is not None else None
+            if loader is not None:
+                execute = loader.exec_module
+
+                def exec_module(module: ModuleType) -> None:
+                    execute(module)
+                    act(module)
+
+                loader.exec_module = exec_module
+            return spec
 
     sys.meta_path.insert(0, Finder)
 

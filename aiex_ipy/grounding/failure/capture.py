@@ -58,6 +58,7 @@ class _Seen:
         self.left_out: list[str] = []
         self.libraries: list[str] = []
         self.asked: Any = None
+        self.secrets: dict[str, str] = {}
 
     def raised(self, error: BaseException) -> None:
         """Take an exception with its chain."""
@@ -119,7 +120,7 @@ def capture(
         context=tuple(context),
         left_out=tuple(seen.left_out),
     )
-    mask = _mask(moment, failure)
+    mask = _mask(moment, failure, seen.secrets)
     return cut(mask.record(failure), _wanted(moment)), moment
 
 
@@ -241,7 +242,8 @@ def _process(pid: int, seen: _Seen) -> None:
             hint="Give an expression, such as ai_debug(total), to ask about a number.",
         )
     seen.kind = "process"
-    seen.stacks = list(process.stacks_of(pid, seen.sources))
+    stacks, seen.secrets = process.stacks_of(pid, seen.sources)
+    seen.stacks = list(stacks)
     frame = Failure(kind="process", title="", stacks=tuple(seen.stacks)).frame
     where = f", in {frame.function} ({frame.place}, line {frame.line})" if frame else ""
     seen.title = f"Process {pid} {len(seen.stacks)} threads{where}.".replace(
@@ -341,8 +343,8 @@ def _wanted(moment: Moment) -> list[str]:
     return list(dict.fromkeys(found))[:12]
 
 
-def _mask(moment: Moment, failure: Failure) -> Mask:
-    spaces = [moment.names]
+def _mask(moment: Moment, failure: Failure, secrets: Mapping[str, str]) -> Mask:
+    spaces = [secrets, moment.names]
     for each in moment.frames:
         if each.user:
             spaces += [each.locals, each.globals]

@@ -39,16 +39,13 @@ class Chain:
         self.left_out: list[str] = []
         self.live: list[LiveFrame] = []
         self.errors: list[ErrorRecord] = []
-        self.earlier: list[BaseException] = []
         chain = _chain(error)
         shown = chain if len(chain) <= MOST_CHAIN else [chain[0], *chain[-MOST_CHAIN + 1 :]]
         if len(shown) < len(chain):
             self.left_out.append(f"{len(chain) - len(shown)} errors in the middle of the chain")
-        for each, relation in shown:
-            last = each is error
-            if not last:
-                self.earlier.append(each)
-            self.errors.append(self._record(each, relation, top=last))
+        self.earlier = [each for each, _ in shown if each is not error]
+        for each, relation in reversed(shown):  # the one to explain first: time is short
+            self.errors.insert(0, self._record(each, relation, top=each is error))
         self._drop_doubles()
 
     def _drop_doubles(self) -> None:

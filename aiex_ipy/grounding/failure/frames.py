@@ -100,18 +100,17 @@ def tell(steps: Sequence[Step], sources: Sources, teller: Teller, *, outer: bool
     else:
         told = list(range(max(0, len(steps) - LIBRARY_TOLD), len(steps))) if outer else []
     start = _outer(steps)
+    gaps = {}
     for number in told:
-        between = steps[start:number]
-        innermost = number == told[-1]
-        live = live_frame(steps[number], sources)
-        record = _record(live, teller, innermost=innermost)
-        libraries = [each for each in between if not each.user]
-        repeated = [each for each in between if each.user]
-        if between:
-            record = _with_gap(record, libraries, repeated)
-        stack.live.append(live)
-        stack.records.append(record)
+        gaps[number] = steps[start:number]
         start = number + 1
+    for number in reversed(told):  # the innermost first: describing values may take only so long
+        live = live_frame(steps[number], sources)
+        record = _record(live, teller, innermost=number == told[-1])
+        if gaps[number]:
+            record = _with_gap(record, gaps[number])
+        stack.live.insert(0, live)
+        stack.records.insert(0, record)
     rest = steps[start:]
     if rest:
         stack.after = len(rest)
@@ -166,9 +165,11 @@ def _told(steps: Sequence[Step]) -> list[int]:
     return numbers[:FIRST_TOLD] + numbers[-LAST_TOLD:]
 
 
-def _with_gap(record: FrameRecord, libraries: list[Step], repeated: list[Step]) -> FrameRecord:
+def _with_gap(record: FrameRecord, between: Sequence[Step]) -> FrameRecord:
     from msgspec.structs import replace
 
+    libraries = [each for each in between if not each.user]
+    repeated = [each for each in between if each.user]
     return replace(
         record,
         folded=len(libraries),

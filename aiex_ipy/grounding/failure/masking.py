@@ -19,7 +19,7 @@ LEAST = 8
 MOST_CHARACTERS = 4_096
 """A longer text under a secret-looking name is no key."""
 
-_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
+_ADDRESS = re.compile(r"(?<=\bat )0x[0-9a-fA-F]{6,16}\b")
 _ASSIGNED = re.compile(
     r"""(?P<name>[A-Za-z_][\w.-]{0,80})
         (?P<between>["']?\s*\]?\s*(?::\s*[\w.\[\], |]{1,40}=|=(?!=)|:)\s*)

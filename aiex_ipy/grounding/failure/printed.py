@@ -109,13 +109,14 @@ def _members(lines: Sequence[str]) -> list[list[str]]:
     """The texts of a group's members, their frame of bars taken away."""
     if not lines:
         return []
-    indent = len(lines[0]) - len(lines[0].lstrip())
-    edge = indent + lines[0].lstrip().rindex("+", 0, 3) if "+" in lines[0][: indent + 3] else indent
+    edge = len(lines[0]) - len(lines[0].lstrip()) + 2  # the first opens two before its bar
+    following = re.compile(rf"^\s{{{edge}}}\+-{{4,}} (?:\d+|\.\.\.) -{{4,}}$")
+    closing = re.compile(rf"^\s{{{edge}}}\+-{{20,}}$")
     found: list[list[str]] = []
     for line in lines:
-        if _MEMBER.match(line) and len(line) - len(line.lstrip()) <= edge:
+        if not found or following.match(line):
             found.append([])
-        elif re.match(rf"^\s{{{edge}}}\+-{{20,}}$", line):
+        elif closing.match(line):
             break
         elif found:
             found[-1].append(

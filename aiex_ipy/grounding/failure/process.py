@@ -41,8 +41,9 @@ def is_running(pid: int) -> bool:
     return True
 
 
-def stacks_of(pid: int, sources: Sources) -> Stacks:
-    """Return the stacks of a process's threads, as `py-spy dump` tells them.
+def stacks_of(pid: int, sources: Sources) -> tuple[Stacks, dict[str, str]]:
+    """Return the stacks of a process's threads, as `py-spy dump` tells them, and the values of
+    secret-looking names in them, which are to be masked elsewhere too.
 
     Raises UsageError when py-spy is not installed, may not look, or the process is not Python.
     Source: py-spy 0.4, `dump --json --locals`.
@@ -73,7 +74,18 @@ def stacks_of(pid: int, sources: Sources) -> Stacks:
         gil = ", holds the interpreter lock" if thread.get("owns_gil") else ""
         frames = [_frame(each, sources) for each in thread["frames"][:MOST_FRAMES]]
         found.append((f"{name} ({state}{gil})", tuple(_folded(frames[::-1]))))
-    return found
+    return found, _secrets(threads)
+
+
+def _secrets(threads: list[dict[str, Any]]) -> dict[str, str]:
+    """The texts that secret-looking locals hold, by name."""
+    return {
+        each["name"]: (each.get("repr") or "").strip("\"'")
+        for thread in threads
+        for frame in thread["frames"]
+        for each in frame.get("locals") or ()
+        if is_secret_name(each["name"]) or is_token_name(each["name"])
+    }
 
 
 def _program() -> str:

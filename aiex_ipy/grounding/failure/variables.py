@@ -37,17 +37,19 @@ class Teller:
 
     def __init__(self, sources: Sources, seconds: float = SECONDS) -> None:
         self._sources = sources
-        self._until = time.monotonic() + seconds
+        self._left = seconds
         self.skipped = 0
         self.types: list[type] = []
         """Types of the values in failing expressions, for the versions of their libraries."""
 
     def described(self, value: Any, name: str) -> Description | None:
         """Return the description of a value, None when the time is up."""
-        if time.monotonic() > self._until:
+        if self._left <= 0:
             self.skipped += 1
             return None
+        began = time.perf_counter()
         told = describe(value, name)
+        self._left -= time.perf_counter() - began
         file, colon, line = told.source.rpartition(":")
         if not line.isdigit():
             file, colon, line = told.source, "", ""
