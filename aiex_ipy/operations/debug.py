@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
 from aiex_ipy.grounding.facts import Subject
+from aiex_ipy.grounding.failure.masking import Mask
 from aiex_ipy.grounding.failure.record import Failure
 from aiex_ipy.grounding.fix import Fix, Source
 from aiex_ipy.messages import Answer
@@ -21,6 +22,9 @@ from aiex_ipy.operations.view import View
 from aiex_ipy.prompts.failure import sections
 from aiex_ipy.prompts.fit import Prompt, Section
 from aiex_ipy.prompts.templates import template
+
+REFUSED = "The model's code was refused"
+"""How the notice begins that a fix does not parse or lint."""
 
 
 class DebugRequest(Request["DebugReport"], frozen=True, kw_only=True):
@@ -76,10 +80,17 @@ class DebugOperation:
 
     def ground(self, request: DebugRequest, view: View) -> Grounding:
         context = context_subjects(request.context, view)
-        seen = [Subject(path="what was captured", text=_words(request))]
-        if request.source is not None:
-            seen.append(Subject(path=request.source.path, text=request.source.text))
-        return Grounding(subjects=(*seen, *context), extra={"context": context, "ruff": view.ruff})
+        shown = request.source
+        if shown is not None:
+            masked = view.redactor.text(Mask((), (shown.text,)).text(shown.text))
+            shown = msgspec.structs.replace(shown, text=masked)
+        parts = sections(request.failure, request.diagnoses, shown)
+        captured = "\n".join(f"{each.title}\n{each.text}" for each in parts)
+        seen = [Subject(path="what was captured", text=captured)]
+        return Grounding(
+            subjects=(*seen, *context),
+            extra={"context": context, "ruff": view.ruff, "sections": parts, "shown": shown},
+        )
 
     def without_model(self, request: DebugRequest, grounding: Grounding) -> DebugReport:
         return DebugReport(failure=request.failure, diagnoses=request.diagnoses)
@@ -95,7 +106,7 @@ class DebugOperation:
                 system=template("debug"),
                 question=template("debug.question", title=request.failure.title),
                 sections=(
-                    *sections(request.failure, request.diagnoses, request.source),
+                    *grounding.extra["sections"],
                     *more,
                 ),
             )
@@ -103,7 +114,11 @@ class DebugOperation:
 
     def parse(self, answer: Answer, request: DebugRequest, grounding: Grounding) -> DebugReport:
         checked = finished(answer, self.name, grounding)
-        fix, notice = proposed_fix(answer.text, request.source)
+        shown: Source | None = grounding.extra["shown"]
+        fix, notice = proposed_fix(answer.text, request.source, shown.text if shown else "")
+        wrong = broken(fix, grounding.extra["ruff"]) if fix is not None else []
+        if wrong:
+            fix, notice = None, f"{REFUSED}: {'; '.join(wrong)}"
         return DebugReport(
             failure=request.failure,
             diagnoses=request.diagnoses,
@@ -117,11 +132,10 @@ class DebugOperation:
         )
 
     def check(self, result: DebugReport, grounding: Grounding) -> Sequence[Problem]:
-        if result.fix is None:
-            return ()
         return tuple(
-            Problem(code="broken_fix", message=message)
-            for message in broken(result.fix, grounding.extra["ruff"])
+            Problem(code="broken_fix", message=notice.removeprefix(f"{REFUSED}: "))
+            for notice in result.notices
+            if notice.startswith(REFUSED)
         )
 
     def next_round(self, ask: Ask, answer: Answer, problems: Sequence[Problem]) -> Ask | None:
@@ -130,9 +144,3 @@ class DebugOperation:
         return msgspec.structs.replace(
             ask, prompt=msgspec.structs.replace(ask.prompt, question=question)
         )
-
-
-def _words(request: DebugRequest) -> str:
-    """All that was captured, as text: what the model may speak of."""
-    parts = sections(request.failure, request.diagnoses, request.source)
-    return "\n".join(f"{each.title}\n{each.text}" for each in parts)

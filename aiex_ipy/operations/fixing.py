@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from typing import TYPE_CHECKING
 
 from aiex_ipy.grounding.facts import Subject
@@ -16,23 +17,51 @@ if TYPE_CHECKING:
 
 FENCE = re.compile(r"^```(?:python|py)?[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 GRAVE = ("critical", "high")
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+MASKS = re.compile(r"\[(?:withheld|redacted:[^\]]*|\*\*\*)\]")
+"""What stands in the place of secrets: `redaction.shapes.WITHHELD`, and the redactor's marks."""
 
 
-def proposed_fix(text: str, source: Source | None) -> tuple[Fix | None, str]:
+def proposed_fix(text: str, source: Source | None, shown: str) -> tuple[Fix | None, str]:
     """Return the last fenced code of an answer as a change of `source`, and a notice.
 
-    The code replaces the whole text, or the one top-level function or class of the same name.
+    The code replaces the whole text, or the one function, method or class of the same name.
+    `shown` is the text as the model saw it: lines in which secrets were masked get them back.
     """
     blocks = FENCE.findall(text)
     if not blocks or source is None:
         return None, ""
-    code: str = blocks[-1]
+    code = _unmasked(blocks[-1], source.text, shown)
+    if code is None:
+        return None, "The model's code changes a line with a masked secret, so it was not taken."
     after = _placed(code, source.text)
     if after is None:
         return None, f"The model's code does not tell where in {source.path} it belongs."
+    after = after.rstrip("\n") + ("\n" if source.text.endswith("\n") else "")
     if after.strip() == source.text.strip():
         return None, "The model's code is the code that failed, unchanged."
     return Fix(source=source, after=after), ""
+
+
+def _unmasked(code: str, text: str, shown: str) -> str | None:
+    """The code with the lines that were masked as they are in `text`; None when a masked line was
+    changed, so that what was masked is not known."""
+    real, seen = text.splitlines(), shown.splitlines()
+    if len(real) != len(seen):  # a secret of several lines
+        return code if text == shown else None
+    masked = {
+        there.strip(): here.strip() for here, there in zip(real, seen, strict=True) if here != there
+    }
+    marks = {mark for line in masked for mark in MASKS.findall(line)}
+    lines = []
+    for line in code.splitlines():
+        body = line.strip()
+        if body in masked:
+            line = line.replace(body, masked[body])
+        elif any(mark in line for mark in marks):
+            return None
+        lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def broken(fix: Fix, ruff: RuffServer | None) -> list[str]:
@@ -57,27 +86,23 @@ def _findings(source: Source, text: str, ruff: RuffServer | None) -> list[str]:
 
 def _placed(code: str, text: str) -> str | None:
     """The text with the code in its place; None when it is unclear where that is."""
+    code = textwrap.dedent(code)
     try:
         new, old = ast.parse(read_cell(code).text), ast.parse(read_cell(text).text)
     except SyntaxError:
         return code  # shown as broken by the check
-    named = {
-        node.name: node
-        for node in old.body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    }
-    definitions = [
-        node
-        for node in new.body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    ]
-    alone = len(new.body) == 1 and len(definitions) == 1
-    if alone and len(old.body) > 1:
-        there = named.get(definitions[0].name)
-        if there is None or there.end_lineno is None:
-            return None
-        first = min([there.lineno, *(each.lineno for each in there.decorator_list)])
-        lines = text.splitlines(keepends=True)
-        ending = "" if code.endswith("\n") else "\n"
-        return "".join([*lines[: first - 1], code + ending, *lines[there.end_lineno :]])
-    return code
+    if len(old.body) == 1 and len(new.body) >= 1 and type(new.body[0]) is type(old.body[0]):
+        return code
+    if len(new.body) != 1 or not isinstance(new.body[0], DEFINITIONS):
+        return code
+    name = new.body[0].name
+    there = [node for node in ast.walk(old) if isinstance(node, DEFINITIONS) and node.name == name]
+    if len(there) != 1 or there[0].end_lineno is None:
+        return None
+    [place] = there
+    first = min([place.lineno, *(each.lineno for each in place.decorator_list)])
+    lines = text.splitlines(keepends=True)
+    indented = textwrap.indent(code.rstrip("\n"), " " * place.col_offset)
+    last = place.end_lineno or place.lineno
+    ending = "\n" if last < len(lines) or text.endswith("\n") else ""
+    return "".join([*lines[: first - 1], indented + ending, *lines[last:]])
