@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from aiex_ipy.engine.engine import Engine
+from aiex_ipy.errors import UsageError
 from aiex_ipy.grounding.completing.evaluating import Names
 from aiex_ipy.grounding.completing.inferring import Inference
 from aiex_ipy.grounding.completing.offers import Offer, Offers, offers_at
@@ -89,16 +90,19 @@ class Completer:
         namespace: Mapping[str, Any] | None = None,
         *,
         cells: Sequence[str] = (),
+        jedi_wait_s: float | None = None,
         provider: str | None = None,
         model: str | None = None,
     ) -> CompleteRequest:
-        """Return a request with all that is found without a model; waits for jedi's deadline."""
+        """Return a request with all that is found without a model. Waits for jedi as long as the
+        settings say, or `jedi_wait_s`."""
         fragment, suffix = str(fragment), str(suffix)
         place, names = place_of(fragment), names_of(namespace)
         request = _request(fragment, suffix, place, names, cells, provider, model)
-        deadline_ms = self._engine.settings.completion.jedi_deadline_ms
-        if deadline_ms:
-            found = self._inference.wait(place, names, deadline_ms / 1000)
+        if jedi_wait_s is None:
+            jedi_wait_s = self._engine.settings.completion.jedi_deadline_ms / 1000
+        if jedi_wait_s:
+            found = self._inference.wait(place, names, jedi_wait_s)
             request = _with_inferred(request, found)
         return self._told(request, place, names)
 
@@ -291,4 +295,55 @@ def _with_inferred(request: CompleteRequest, found: tuple[Offer, ...] | None) ->
 def _item(offer: Offer, source: Source) -> CompletionItem:
     return CompletionItem(
         text=offer.text, insert=offer.insert, kind=offer.kind, detail=offer.detail, source=source
+    )
+
+
+def code_at(
+    engine: Engine,
+    file: str | None,
+    line: str | int | None,
+    column: str | int | None,
+    fragment: str = "",
+    *,
+    allow_secret_file: bool = False,
+) -> tuple[str, str]:
+    """Return the code before and after a place in a file, its end unless named; `fragment` is
+    taken as typed there. Without a file the fragment alone.
+
+    Lines and columns begin with 1; column 1 stands before a line's first character. Raises
+    UsageError for a place that is not in the file, and WorkspaceError.
+    """
+    if file is None:
+        if line or column:
+            raise UsageError(
+                f"There is a place ({line or 'no line'}, {column or 'no column'}) but no file.",
+                code="no_file",
+                hint="Name it with --file.",
+            )
+        return fragment, ""
+    view = msgspec.structs.replace(engine.view, allow_secret_file=allow_secret_file)
+    text = view.read(file).text
+    lines = text.split("\n")
+    if line is None:
+        before = text if column is None else _outside(file, "no line", column)
+        return (before if before.endswith("\n") or not fragment else f"{before}\n") + fragment, ""
+    row = _number(line)
+    if not 1 <= row <= len(lines):
+        _outside(file, line, column)
+    at = len(lines[row - 1]) + 1 if column is None else _number(column)
+    if not 1 <= at <= len(lines[row - 1]) + 1:
+        _outside(file, line, column)
+    before = "\n".join([*lines[: row - 1], lines[row - 1][: at - 1]])
+    return before + fragment, text[len(before) :]
+
+
+def _number(text: str | int) -> int:
+    return int(text) if str(text).isdecimal() else 0
+
+
+def _outside(file: str, line: str | int, column: str | int | None) -> str:
+    raise UsageError(
+        f"{file!r} has no place at line {line}, column {column or 'end'}.",
+        code="bad_position",
+        hint="Give --line and --column as numbers that begin with 1.",
     )

@@ -105,6 +105,17 @@ VERBS: dict[str, Verb] = {
             ),
         ),
         Verb(
+            "complete",
+            "Complete code at its end or at a place in a file.",
+            "question",
+            (
+                Option("file", "PATH", "The file whose code is completed."),
+                Option("line", "NUMBER", "The line of the cursor, from 1; left out, the end."),
+                Option("column", "NUMBER", "The column of the cursor, from 1: 1 is before all."),
+                *COMMON,
+            ),
+        ),
+        Verb(
             "debug",
             "Explain what went wrong: cause, evidence and a fix.",
             "target",

@@ -18,10 +18,11 @@ _CLI = "aiex_ipy.frontends.cli"
 
 COMMANDS: Table = {
     "ai": Entry(
-        "Ask a model, analyze, explain and debug code, hold a conversation.",
+        "Ask a model, analyze, complete, explain and debug code, hold a conversation.",
         commands={
             "ask": Entry("Ask a free question.", f"{_CLI}.ai:ask"),
             "analyze": Entry("Score code and list its issues.", f"{_CLI}.ai:analyze"),
+            "complete": Entry("Complete code.", f"{_CLI}.completing:complete"),
             "debug": Entry("Explain why a program failed.", f"{_CLI}.debug:debug"),
             "explain": Entry("Explain a file, a name, or a topic.", f"{_CLI}.ai:explain"),
             "chat": Entry("Hold a conversation.", f"{_CLI}.chat:chat"),

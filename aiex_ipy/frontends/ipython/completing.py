@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from aiex_ipy.engine.completing import completer_of
+from typing import TYPE_CHECKING
+
+from aiex_ipy.engine.completing import code_at, completer_of
 from aiex_ipy.errors import UsageError
 from aiex_ipy.frontends.ipython.session import Session, current_session
 from aiex_ipy.frontends.ipython.streaming import show_and_run
 from aiex_ipy.operations.complete import CompleteRequest, Completion
+
+if TYPE_CHECKING:
+    from aiex_ipy.frontends.ipython.magics import Call
 
 
 def complete(fragment: str, suffix: str, *, provider: str | None, model: str | None) -> Completion:
@@ -45,3 +50,20 @@ def request_for(
 def last_cells(session: Session) -> list[str]:
     """Return the code of the cells that ran without an error, oldest first."""
     return [cell.code for cell in session.cells if cell.ok]
+
+
+def from_magic(call: Call) -> CompleteRequest:
+    """Return the request of `%aiex complete CODE`, or of the cell below, or of a place in a file;
+    code is taken as it stands, without the user's values in it. Raises UsageError."""
+    words = call.found.question
+    code = f"{words}\n{call.body}" if words and call.body else words or call.body
+    before, after = code_at(
+        call.session.engine,
+        call.get("file") or None,
+        call.get("line") or None,
+        call.get("column") or None,
+        code,
+        allow_secret_file=call.choice["allow_secret_file"],
+    )
+    provider, model = call.choice["provider"], call.choice["model"]
+    return request_for(call.session, before, after, provider=provider, model=model)

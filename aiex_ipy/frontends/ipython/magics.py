@@ -321,6 +321,7 @@ _REQUESTS: dict[str, Callable[[Call], Request[Any]] | str] = {
     "ask": _ask,
     "chat": _chat,
     "analyze": _analyze,
+    "complete": f"{_HERE}.completing:from_magic",
     "debug": f"{_HERE}.debugging:from_magic",
     "doc": f"{_HERE}.documenting:from_magic",
     "eval": f"{_HERE}.evaluating:from_magic",

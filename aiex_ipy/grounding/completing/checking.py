@@ -60,7 +60,8 @@ def checked(fragment: str, text: str, suffix: str, names: Names) -> Verdict:
             del lines[-1]
         readable = any(_tree(head, each, suffix) is not None for each in ("", "_"))
         return Verdict("") if readable else Verdict(text, (), False)
-    unknown = sorted(_Reader(tree, head, text, code, names).unknown())
+    elsewhere = f"{fragment[: word_start(fragment, len(fragment))]}\n{suffix}"
+    unknown = sorted(_Reader(tree, head, text, code, elsewhere, names).unknown())
     if not unknown:
         return Verdict(text)
     said = tuple(dict.fromkeys(what for _, what in unknown))
@@ -120,7 +121,15 @@ def _cut(head: str, text: str, suffix: str, at: int) -> str:
 class _Reader:
     """Looks through the tree of `head + text` for names that do not exist and stand in `text`."""
 
-    def __init__(self, tree: ast.Module, head: str, text: str, code: str, names: Names) -> None:
+    def __init__(
+        self,
+        tree: ast.Module,
+        head: str,
+        text: str,
+        code: str,
+        elsewhere: str,
+        names: Names,
+    ) -> None:
         self.tree = tree
         self.code = code
         self.names = names
@@ -132,7 +141,7 @@ class _Reader:
         self.begin = word_start(head, len(head))
         self.end = len(head) + len(text)
         self.bound = {name for node in ast.walk(tree) for name in _binds(node)}
-        self.before = code[: max(0, len(code) - (len(head) - self.begin))]
+        self.elsewhere = elsewhere
 
     def unknown(self) -> Iterator[tuple[int, str]]:
         """Yield where an unknown name stands, in characters of `head + text`, and what it is."""
@@ -192,8 +201,8 @@ class _Reader:
         if not self.begin <= at < self.end or not isinstance(node.ctx, ast.Load):
             return
         known = node.id in self.bound or self.names.get(node.id) is not MISSING
-        # What stands anywhere before may be bound there in a way that is not seen here.
-        if not known and not re.search(rf"\b{node.id}\b|import \*", self.before):
+        # What stands anywhere else may be bound there in a way that is not seen here.
+        if not known and not re.search(rf"\b{node.id}\b|import \*", self.elsewhere):
             yield at, node.id
 
     def _start(self, node: Any) -> int:
