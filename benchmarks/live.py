@@ -68,7 +68,7 @@ VALUES: dict[str, Callable[[], Any]] = {
     "polars frame, 1 GB": lambda: pl.DataFrame({f"c{i}": np.zeros(12_500_000) for i in range(10)}),
     "dictionary of 1e7 keys": lambda: dict.fromkeys(range(10_000_000)),
     "set of 1e7 numbers": lambda: set(range(10_000_000)),
-    "set of 10,000 texts": lambda: {f"text {number}" for number in range(10_000)},
+    "sets of 2,000 texts in lists": lambda: [[set(map(str, range(2_000)))] * 10] * 10,
     "text of 500 MB": lambda: "x" * 500_000_000,
     "integer of a million digits": lambda: 10**1_000_000,
     "two million containers, nested": deep,

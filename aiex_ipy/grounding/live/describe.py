@@ -44,7 +44,9 @@ def describe(
         if printer.is_secret(name, value):
             return Description(name=shown_name, type=full_name(kind), value=WITHHELD, withheld=True)
         found = Description(type=full_name(kind)) if brief else _found(value, printer)
-    except Exception as error:  # half-made objects of C extensions fail in ways of their own
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # half-made objects of C extensions; a panic is no `Exception`
         found = Description(type=full_name(kind), facts=(("not described", type(error).__name__),))
     return replace(found, name=shown_name, withheld=printer.withheld or found.withheld)
 

@@ -45,7 +45,7 @@ SCALARS = (bool, int, float, complex)
 TEXTS = (str, bytes, bytearray)
 SEQUENCES = (list, tuple, deque)
 SETS = (set, frozenset)
-_SORTED = 10_000
+_SORTED = 2_000
 """Sets of more members are not put in order, so none of theirs is shown."""
 _LOOK = 600
 """So many characters beyond the cut are looked at for the end of something secret."""
