@@ -20,6 +20,8 @@ from types import (
 )
 from typing import Any
 
+from msgspec.structs import replace
+
 from aiex_ipy.grounding.live.description import Description
 from aiex_ipy.grounding.live.printing import Printer
 from aiex_ipy.grounding.live.static import (
@@ -65,6 +67,12 @@ def describe(value: Any, printer: Printer) -> Description | None:
         return _module(value, printer)
     if kind is partial:
         return _partial(value, printer)
+    wrapped = entry(instance_dict(value), "__wrapped__")
+    if type(wrapped) is FunctionType:  # `functools.cache`, and decorators that are objects
+        inner = _function(wrapped, printer)
+        return replace(
+            inner, type=full_name(kind), facts=(("wraps", wrapped.__code__.co_name), *inner.facts)
+        )
     for running, prefix in _RUNNING:
         if kind is running:
             return _running(value, prefix)

@@ -163,6 +163,8 @@ def test_code_is_told_by_signature_and_place() -> None:
     assert describe(Order).source == __file__
     assert ("bound to", "list") not in describe([].append).facts
     assert describe(functools.partial(shop, 1)).signature == found.signature
+    cached = describe(functools.cache(shop))
+    assert cached.signature == found.signature and cached.type == "functools._lru_cache_wrapper"
     method = describe(Point(1, 2)._asdict)
     assert ("bound to", f"{__name__}.Point") in method.facts
 
