@@ -162,7 +162,15 @@ def _unwrapped(value: Any, notes: list[str]) -> Any:
 
 
 def _wrapped(value: Any) -> Any:
-    return MISSING if is_class(value) else entry(instance_dict(value), "__wrapped__")
+    if is_class(value):
+        return MISSING
+    kind = type(value)
+    if (
+        qualname(kind) == "_ArrayFunctionDispatcher"
+        and module_of(kind).partition(".")[0] == "numpy"
+    ):
+        return value.__wrapped__  # numpy's own type, written in C, which keeps it in its __dict__
+    return entry(instance_dict(value), "__wrapped__")
 
 
 def _code(value: Any, owner: Any) -> LiveObject | None:
@@ -195,19 +203,26 @@ def _code(value: Any, owner: Any) -> LiveObject | None:
 def _builtin(value: Any, owner: Any) -> LiveObject | None:
     """What is written in C: its name, docstring and signature are the interpreter's own."""
     kind = type(value)
-    if kind in _BUILTIN:
+    if kind in _BUILTIN or qualname(kind) == "builtin_method":
         of = getattr(value, "__objclass__", None)
+        bound = getattr(value, "__self__", None)
+        if of is None and bound is not None and not _is_module(bound):
+            of = bound if is_class(bound) else type(bound)
         name = value.__name__ if of is None else f"{qualname(of)}.{value.__name__}"
-        of_self = getattr(value, "__self__", None)
-        if kind is BuiltinFunctionType and of_self is not None and not _is_module(of_self):
-            name = f"{qualname(of_self if is_class(of_self) else type(of_self))}.{value.__name__}"
         module = module_of(of) if of is not None else text_of(getattr(value, "__module__", ""))
-        signature = text_of(value.__text_signature__)
+        signature = (text_of(value.__text_signature__) or "").replace("$", "")
         return LiveObject(
             kind="built-in method" if "." in name else "built-in function",
             module=module or "builtins",
             qualname=name,
             signature=f"{value.__name__}{signature}" if signature else "",
+            docstring=text_of(value.__doc__) or "",
+        )
+    if qualname(kind) == "cython_function_or_method":
+        return LiveObject(
+            kind="compiled function",
+            module=text_of(value.__module__) or "",
+            qualname=text_of(value.__qualname__) or "",
             docstring=text_of(value.__doc__) or "",
         )
     if kind in _DESCRIPTOR or kind is property:

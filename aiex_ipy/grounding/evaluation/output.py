@@ -26,16 +26,17 @@ class Tee:
         self._characters = 0
         self._head = ""
         self._end = ""
+        self._pieces: list[str] = []
+        self._waiting = 0
 
     def write(self, text: str) -> Any:
         """Write to the stream."""
         if self._open and type(text) is str:
             self._characters += len(text)
-            room = KEPT - len(self._head)
-            self._head += text[:room] if room > 0 else ""
-            rest = text[max(0, room) :]
-            if rest:
-                self._end = (self._end + rest[-KEPT:])[-KEPT:]
+            self._pieces.append(text)
+            self._waiting += len(text)
+            if self._waiting > 8 * KEPT:
+                self._settle()
         return self._stream.write(text)
 
     def writelines(self, lines: Any) -> None:
@@ -49,9 +50,17 @@ class Tee:
     def __iter__(self) -> Iterator[Any]:
         return iter(self._stream)
 
+    def _settle(self) -> None:
+        """Cut what was written since to the beginning and the end that are kept."""
+        text, self._pieces, self._waiting = "".join(self._pieces), [], 0
+        room = KEPT - len(self._head)
+        self._head += text[:room]
+        self._end = (self._end + text[room:])[-KEPT:]
+
     def close_tee(self) -> Printed:
         """Keep nothing from now on; return what was kept."""
         self._open = False
+        self._settle()
         left_out = self._characters - len(self._head) - len(self._end)
         gap = f"\n[… {left_out} characters left out …]\n" if left_out > 0 else ""
         return Printed(characters=self._characters, text=self._head + gap + self._end)

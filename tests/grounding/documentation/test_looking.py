@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from typing import Any, ClassVar
 
 import numpy as np
@@ -68,6 +69,8 @@ def wrapped(a: int, b: int = 2) -> int:
         (np.ndarray.shape, "attribute", "ndarray.shape", "Tuple of array dimensions"),
         (KeyError, "exception", "KeyError", "Mapping key not found"),
         (pd.DataFrame.groupby, "function", "DataFrame.groupby", "Group DataFrame"),
+        (np.linspace, "function", "linspace", "evenly spaced"),
+        (re.compile("a").match, "built-in method", "Pattern.match", ""),
         (3, "instance", "int", "int("),
         (None, "instance", "NoneType", ""),
     ],
