@@ -19,6 +19,7 @@ from aiex_ipy.operations.debug import DebugReport, DebugRequest
 from aiex_ipy.operations.doc import DocRequest, Documentation
 from aiex_ipy.operations.evaluate import EvalRequest, Evaluation
 from aiex_ipy.operations.explain import ExplainRequest, Explanation
+from aiex_ipy.operations.health import HealthRequest, NotebookHealth
 from aiex_ipy.operations.project import ProjectRequest, ProjectSurvey
 from aiex_ipy.operations.suggest_tests import TestSuggestions, TestSuggestRequest
 from aiex_ipy.render.results import schema
@@ -34,6 +35,7 @@ OPERATIONS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "doc": (DocRequest, Documentation),
     "eval": (EvalRequest, Evaluation),
     "explain": (ExplainRequest, Explanation),
+    "health": (HealthRequest, NotebookHealth),
     "project": (ProjectRequest, ProjectSurvey),
     "test_suggest": (TestSuggestRequest, TestSuggestions),
 }

@@ -25,6 +25,7 @@ from aiex_ipy.operations.suggest_tests import TestSuggestions, request_for
 if TYPE_CHECKING:
     from aiex_ipy.operations.complete import Completion
     from aiex_ipy.operations.doc import Documentation
+    from aiex_ipy.operations.health import NotebookHealth
 
 P = ParamSpec("P")
 Res = TypeVar("Res")
@@ -247,6 +248,30 @@ def _doc(
     )
 
 
+def _health(
+    path: str,
+    *,
+    run: bool = False,
+    reorder: str = "",
+    force: bool = False,
+    allow_secret_file: bool = False,
+) -> Request[NotebookHealth]:
+    """Say whether a notebook would run again from the top; see `NotebookHealth`.
+
+    `run` runs it in a fresh kernel; `reorder` names a new notebook for an order that works, which
+    is replaced only with `force`.
+    """
+    from aiex_ipy.operations.health import HealthRequest
+
+    return HealthRequest(
+        path=str(path),
+        run=run,
+        reorder=str(reorder),
+        force=force,
+        allow_secret_file=allow_secret_file,
+    )
+
+
 ask = _sync(_ask)
 ask_async = _async(_ask, "ask_async")
 analyze = _sync(_analyze)
@@ -262,6 +287,9 @@ debug = _sync(_debug)
 debug.__name__ = "debug"
 debug_async = _async(_debug, "debug_async")
 project.__name__, test_suggest.__name__ = "project", "test_suggest"
+health = _sync(_health)
+health.__name__ = "health"
+health_async = _async(_health, "health_async")
 doc = _sync(_doc)
 doc.__name__ = "doc"
 doc_async = _async(_doc, "doc_async")

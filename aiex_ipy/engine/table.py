@@ -17,6 +17,7 @@ _OPERATIONS = {
     "doc": "aiex_ipy.operations.doc:DocOperation",
     "eval": "aiex_ipy.operations.evaluate:EvalOperation",
     "explain": "aiex_ipy.operations.explain:ExplainOperation",
+    "health": "aiex_ipy.operations.health:HealthOperation",
     "project": "aiex_ipy.operations.project:ProjectOperation",
     "test_suggest": "aiex_ipy.operations.suggest_tests:TestSuggestOperation",
 }

@@ -156,6 +156,17 @@ VERBS: dict[str, Verb] = {
             ),
         ),
         Verb(
+            "health",
+            "Say whether a notebook would run again from the top.",
+            "target",
+            (
+                Option("run", "", "Also run it in a fresh kernel.", flag=True),
+                Option("reorder", "PATH", "Write a new notebook, in an order that works."),
+                Option("force", "", "Replace the notebook that --reorder names.", flag=True),
+                COMMON[-1],
+            ),
+        ),
+        Verb(
             "project",
             "Survey a project: size, imports, hot spots, coverage, worst units.",
             "target",

@@ -17,6 +17,7 @@ RENDERERS = {
     "Documentation": "documentation",
     "Evaluation": "evaluation",
     "Explanation": "explanation",
+    "NotebookHealth": "health",
     "ProjectSurvey": "survey",
     "TestSuggestions": "suggestions",
     "Status": "standing",

@@ -26,6 +26,7 @@ COMMANDS: Table = {
             "debug": Entry("Explain why a program failed.", f"{_CLI}.debug:debug"),
             "explain": Entry("Explain a file, a name, or a topic.", f"{_CLI}.ai:explain"),
             "chat": Entry("Hold a conversation.", f"{_CLI}.chat:chat"),
+            "health": Entry("Say whether a notebook would run again.", f"{_CLI}.health:health"),
             "project": Entry("Survey a project.", f"{_CLI}.surveying:project"),
             "test-suggest": Entry("Suggest what to test.", f"{_CLI}.surveying:test_suggest"),
         },

@@ -326,6 +326,7 @@ _REQUESTS: dict[str, Callable[[Call], Request[Any]] | str] = {
     "doc": f"{_HERE}.documenting:from_magic",
     "eval": f"{_HERE}.evaluating:from_magic",
     "explain": _explain,
+    "health": f"{_HERE}.checking:from_magic",
     "project": f"{_HERE}.surveying:project_from_magic",
     "test_suggest": f"{_HERE}.surveying:tests_from_magic",
 }

@@ -11,12 +11,13 @@ from aiex_ipy.grounding.notebook import Cells
 
 class SavedCell(Struct, frozen=True, kw_only=True):
     """`number` is its 1-based place among all cells, `count` that of its last run, `outputs` as
-    they stand in the file."""
+    they stand in the file; `may_fail` that its tag says it raises on purpose."""
 
     number: int
     code: str
     count: int | None = None
     outputs: tuple[dict[str, Any], ...] = ()
+    may_fail: bool = False
 
     @property
     def ran_well(self) -> bool:
@@ -46,6 +47,7 @@ def saved_cells(cells: Cells) -> tuple[SavedCell, ...]:
             SavedCell(
                 number=number,
                 code=source_of(cell),
+                may_fail=_is_tagged(cell, "raises-exception"),
                 count=count if type(count) is int else None,
                 outputs=tuple(
                     output
@@ -55,6 +57,12 @@ def saved_cells(cells: Cells) -> tuple[SavedCell, ...]:
             )
         )
     return tuple(made)
+
+
+def _is_tagged(cell: dict[str, Any], tag: str) -> bool:
+    metadata = cell.get("metadata")
+    tags = metadata.get("tags") if isinstance(metadata, dict) else None
+    return isinstance(tags, list) and tag in tags
 
 
 def source_of(cell: dict[str, Any]) -> str:
