@@ -12,6 +12,7 @@ from aiex_ipy.grounding.crash.record import Crash, environment, read
 from aiex_ipy.grounding.failure.record import Failure
 from aiex_ipy.operations.base import Grounding
 from aiex_ipy.operations.debug import DebugOperation, DebugRequest
+from aiex_ipy.prompts.failure import sections
 from aiex_ipy.prompts.fit import cost, fit
 
 from .program import Program
@@ -68,7 +69,9 @@ def run(program: Program) -> Captured:
 def _prompt(crash: Crash) -> tuple[str, int]:
     """What a model would be told, cut to the budget."""
     request = DebugRequest(failure=crash.failure, diagnoses=crash.diagnoses, source=crash.source)
-    ask = DebugOperation().prompt(request, Grounding(subjects=(), extra={"context": ()}))
+    parts = sections(crash.failure, crash.diagnoses, crash.source)
+    extra = {"context": (), "sections": parts}
+    ask = DebugOperation().prompt(request, Grounding(subjects=(), extra=extra))
     messages = fit(ask.prompt, BUDGET)
     return messages[-1].content, cost(messages)
 
