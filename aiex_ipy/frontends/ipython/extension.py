@@ -7,6 +7,8 @@ what `load` added, and nothing else.
 from __future__ import annotations
 
 import re
+import sys
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 MAGIC = "aiex"
 PDB_COMMAND = "do_ai"
+DEATHS = "aiex_ipy.grounding.failure.deaths"
 QUESTION = re.compile(r"(?P<start>\s*(?:[\w.]+\s*=\s*)?)%aiex[ \t]+(?P<words>\S+[ \t].*\?)\s*")
 QUOTES = re.compile(r"\"{3}|'{3}")
 RESULTS = {
@@ -67,6 +70,7 @@ class Extension:
         self._add_hook()
         self._add_configurable()
         self._add_debugger()
+        self._watch_threads()
         self._add_to_prompt()
 
     def remove(self) -> None:
@@ -169,6 +173,25 @@ class Extension:
 
         self._undo.append(add_to_tab(self.shell))
         self._undo.append(Ghost(self.session).remove)
+
+    def _watch_threads(self) -> None:
+        """Note what threads die of, for `ai_debug(thread)`; the hook before is called as ever."""
+        before = threading.excepthook
+
+        def died(args: threading.ExceptHookArgs) -> None:
+            from aiex_ipy.grounding.failure.deaths import note
+
+            note(args)
+            before(args)
+
+        def undo() -> None:
+            if threading.excepthook is died:
+                threading.excepthook = before
+            if DEATHS in sys.modules:
+                sys.modules[DEATHS].forget()
+
+        threading.excepthook = died
+        self._undo.append(undo)
 
     def _add_debugger(self) -> None:
         """Give pdb, from which IPython's debuggers derive, its `ai` command, unless it has one.

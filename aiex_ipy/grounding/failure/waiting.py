@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType, TracebackType
 from typing import TYPE_CHECKING, Any
 
+from aiex_ipy.grounding.failure.deaths import died_of
 from aiex_ipy.grounding.failure.evaluate import lookup
 from aiex_ipy.grounding.failure.frames import Step, steps_up
 from aiex_ipy.grounding.live.describe import describe
@@ -27,7 +27,6 @@ MOST_TASKS = 10
 """Tasks of a loop that are told."""
 MOST_AWAITS = 200
 """Coroutines that wait for each other, followed at most."""
-MOST_DEATHS = 8
 
 _FRAMES: dict[type, tuple[str, str]] = {
     CoroutineType: ("cr_frame", "cr_await"),
@@ -50,42 +49,6 @@ class Waiting:
         self.left_out = 0
 
 
-class Deaths:
-    """Remembers what threads died of, from `install` to `remove`; the hook that was there before
-    is called as ever."""
-
-    def __init__(self) -> None:
-        self._errors: dict[int, BaseException] = {}
-        self._before: Callable[[threading.ExceptHookArgs], object] | None = None
-
-    def install(self) -> None:
-        """Take the place of `threading.excepthook`."""
-        self._before = threading.excepthook
-        threading.excepthook = self._note
-
-    def remove(self) -> None:
-        """Put the hook before back, unless another has taken the place since, and forget."""
-        if self._before is not None and threading.excepthook == self._note:
-            threading.excepthook = self._before
-        self._errors.clear()
-
-    def of(self, thread: threading.Thread) -> BaseException | None:
-        """Return what a thread died of, None where that is not known."""
-        return self._errors.get(id(thread))
-
-    def _note(self, args: threading.ExceptHookArgs) -> None:
-        if args.thread is not None and args.exc_value is not None:
-            self._errors[id(args.thread)] = args.exc_value
-            while len(self._errors) > MOST_DEATHS:
-                del self._errors[next(iter(self._errors))]
-        if self._before is not None:
-            self._before(args)
-
-
-DEATHS = Deaths()
-"""Those of this process's threads; front ends install it."""
-
-
 def of_thread(thread: threading.Thread) -> Waiting:
     """Return what a thread runs now, or what it died of."""
     fields = instance_dict(thread)
@@ -93,7 +56,7 @@ def of_thread(thread: threading.Thread) -> Waiting:
     if ident is None:
         return Waiting(f"Thread {name!r} has not been started.")
     frame = sys._current_frames().get(ident)
-    error = DEATHS.of(thread)
+    error = died_of(thread)
     if frame is None or fields.get("_is_stopped"):
         found = Waiting(f"Thread {name!r} has ended.")
         found.error = error

@@ -25,7 +25,6 @@ from aiex_ipy.errors import UsageError
 from aiex_ipy.grounding.cells import RanCell
 from aiex_ipy.grounding.failure.capture import capture
 from aiex_ipy.grounding.failure.record import Failure, FrameRecord
-from aiex_ipy.grounding.failure.waiting import DEATHS
 
 
 def functions(frames: tuple[FrameRecord, ...]) -> list[str]:
@@ -92,13 +91,17 @@ def test_a_thread_that_moves_on_and_ends() -> None:
 
 
 def test_what_a_thread_died_of() -> None:
-    """Where the hook is installed, the exception of a dead thread is known; the hook before is
-    called, and put back."""
+    """In a shell with the extension the exception of a dead thread is known; the hook before is
+    called, and is back after unloading."""
+    from IPython.core.interactiveshell import InteractiveShell
+
     shown: list[str] = []
     before = threading.excepthook
-    threading.excepthook = lambda args: shown.append(args.exc_type.__name__)
-    DEATHS.install()
+    threading.excepthook = mine = lambda args: shown.append(args.exc_type.__name__)
+    shell = InteractiveShell()
+    shell.history_manager.enabled = False
     try:
+        shell.run_line_magic("load_ext", "aiex")
 
         def die() -> None:
             [][1]
@@ -106,13 +109,15 @@ def test_what_a_thread_died_of() -> None:
         with running(die) as thread:
             pass
         found = capture(thread)[0]
+        shell.run_line_magic("unload_ext", "aiex")
+        assert threading.excepthook is mine
     finally:
-        DEATHS.remove()
-        assert threading.excepthook is not before
         threading.excepthook = before
+        shell.restore_sys_module_state()
     assert shown == ["IndexError"]
     assert found.title == "Thread 'worker' has ended. IndexError: list index out of range"
     assert functions(found.errors[0].frames) == ["die"]
+    assert capture(thread)[0].title == "Thread 'worker' has ended."
 
 
 def test_a_frame_with_its_callers() -> None:
