@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -124,14 +123,14 @@ class VendorProvider(WireProvider):
         await super().aclose()
 
     async def _make_sdk(self, url: str, key: str) -> None:
+        import asyncio
+        import importlib
+
         import httpx2
 
-        if self.sdk_module not in sys.modules:
-            import asyncio
-            import importlib
-
-            await asyncio.to_thread(importlib.import_module, self.sdk_module)
-        module = sys.modules[self.sdk_module]
+        # Also when it stands in `sys.modules`: a request that was cancelled may have left its
+        # import under way in another thread, for whose end this waits.
+        module = await asyncio.to_thread(importlib.import_module, self.sdk_module)
         self._stream_type = module.AsyncStream[Any]
         self._sdk = getattr(module, self.sdk_client)(
             api_key=key,
