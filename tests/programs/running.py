@@ -8,7 +8,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+import msgspec
+
 from aiex_ipy.grounding.crash.record import Crash, environment, read
+from aiex_ipy.grounding.failure.masking import Mask
 from aiex_ipy.grounding.failure.record import Failure
 from aiex_ipy.operations.base import Grounding
 from aiex_ipy.operations.debug import DebugOperation, DebugRequest
@@ -48,8 +51,6 @@ def run(program: Program) -> Captured:
             environ = environment(crash, environ)
         else:
             described = Path(place, "program.json")
-            import msgspec
-
             described.write_bytes(msgspec.json.encode(program))
             command = [sys.executable, "-m", "tests.programs.child", str(described), crash]
             environ["PYTHONPATH"] = root
@@ -69,7 +70,11 @@ def run(program: Program) -> Captured:
 def _prompt(crash: Crash) -> tuple[str, int]:
     """What a model would be told, cut to the budget."""
     request = DebugRequest(failure=crash.failure, diagnoses=crash.diagnoses, source=crash.source)
-    parts = sections(crash.failure, crash.diagnoses, crash.source)
+    shown = crash.source
+    if shown is not None:  # as the operation masks it
+        text = Mask((), (shown.text,)).text(shown.text)
+        shown = msgspec.structs.replace(shown, text=text)
+    parts = sections(crash.failure, crash.diagnoses, shown)
     extra = {"context": (), "sections": parts}
     ask = DebugOperation().prompt(request, Grounding(subjects=(), extra=extra))
     messages = fit(ask.prompt, BUDGET)

@@ -61,7 +61,8 @@ def test_the_prompt_fits_and_keeps_error_and_line(
 
     failure = replace(FAILURE, cells=CELLS[:cells])
     request = DebugRequest(failure=failure, diagnoses=facts, source=source)
-    ask = DebugOperation().prompt(request, Grounding(subjects=(), extra={"context": ()}))
+    extra = {"context": (), "sections": sections(failure, facts, source)}
+    ask = DebugOperation().prompt(request, Grounding(subjects=(), extra=extra))
     try:
         messages = fit(ask.prompt, budget)
     except ContextTooLongError:
