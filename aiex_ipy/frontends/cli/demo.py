@@ -15,6 +15,10 @@ from aiex_ipy.frontends.cli.faults import say
 MODULE = "click.formatting"
 FUNCTION = "click.formatting.wrap_text"
 QUESTION = "What does the Python keyword yield do? Answer in two sentences."
+FAILING = """\
+order = {"item": "tea", "price": 7}
+total = order["prise"]
+"""
 ANSWER_TIMEOUT_S = 120
 START_TIMEOUT_S = 60
 
@@ -24,7 +28,8 @@ def demo() -> int:
     """Do the main job on real code in a real kernel.
 
     Fetches the local model if it is not here, starts an IPython kernel, loads the extension, asks
-    a question, scores a module of an installed package and explains one of its functions.
+    a question, scores a module of an installed package, explains one of its functions, finds out
+    why a cell failed, and runs it mended.
     """
     begin = time.monotonic()
     _model()
@@ -40,6 +45,9 @@ def demo() -> int:
             wants=("wrap_text", "SmolLM2"),
             streamed=True,
         )
+        kernel.step(FAILING, wants=(), fails=True)
+        kernel.step("report = ai_debug(provider='none')", wants=("'price'", "-total", "+total"))
+        kernel.step("exec(report.best_fix.after); print(total)", wants=("7",))
     print(f"demo: all parts happened, in {time.monotonic() - begin:.1f} s")
     return 0
 
@@ -93,7 +101,9 @@ class _Kernel:
         self._client.stop_channels()
         self._manager.shutdown_kernel(now=False)
 
-    def step(self, code: str, *, wants: tuple[str, ...], streamed: bool = False) -> None:
+    def step(
+        self, code: str, *, wants: tuple[str, ...], streamed: bool = False, fails: bool = False
+    ) -> None:
         """Run a cell, print what it shows as it comes, and check that it really happened."""
         print(f"\nIn: {code.rstrip()}", flush=True)
         shown = _Shown()
@@ -101,9 +111,10 @@ class _Kernel:
             code, timeout=ANSWER_TIMEOUT_S, output_hook=shown.take, allow_stdin=False
         )
         shown.close()
-        if reply["content"]["status"] != "ok":
+        if (reply["content"]["status"] != "ok") is not fails:
             raise DemoError(
-                f"The cell {code.rstrip()!r} failed.", hint="Run `aiex doctor` for the reason."
+                f"The cell {code.rstrip()!r} {'did not fail' if fails else 'failed'}.",
+                hint="Run `aiex doctor` for the reason.",
             )
         missing = [word for word in wants if word not in shown.text]
         if missing:
