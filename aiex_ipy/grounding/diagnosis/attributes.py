@@ -9,17 +9,22 @@ from collections.abc import Iterator
 from typing import Any
 
 from aiex_ipy.grounding.diagnosis.edit import rewritten, segment
-from aiex_ipy.grounding.diagnosis.origin import told, traced
+from aiex_ipy.grounding.diagnosis.origin import definition, told, traced
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
 from aiex_ipy.grounding.diagnosis.removed import instead, removal, version_of
 from aiex_ipy.grounding.diagnosis.sight import (
     class_name,
     close_to,
     columns_of,
+    in_scope,
     is_a,
     is_table,
+    matches,
     message,
     module_name,
+    mro,
+    name_value,
+    namespace,
     nodes_at_fault,
     public_attributes,
     shown,
@@ -44,10 +49,13 @@ def missing_attribute(moment: Moment) -> Iterator[Diagnosis]:
     value, name = error.obj, error.name
     if not name:  # a module's own `__getattr__` may tell neither
         value, name = _asked(frame, message(error))
+    if "Can only use ." in message(error):
+        return  # told by the rule on accessors
     if value is None or not name or not _is_what_failed(frame, name):
         return
     for found in (
         _removed(frame, value, name),
+        _key(frame, value, name),
         _column(frame, value, name),
         _submodule(frame, value, name),
         _near(moment, frame, value, name),
@@ -108,6 +116,23 @@ def _removed(frame: LiveFrame, value: Any, name: str) -> Diagnosis | None:
         evidence=(f"{where(frame)}: {name!r} is asked of {shown(value)}",),
         remedy=instead(gone.successor),
         fix=attribute_renamed(frame, name, gone.successor) if gone.is_rename else None,
+    )
+
+
+def _key(frame: LiveFrame, value: Any, name: str) -> Diagnosis | None:
+    """`d.name` for `d["name"]`."""
+    nodes = _nodes(frame, name)
+    if type(value) is not dict or name not in value or not nodes:
+        return None
+    label = text_of(nodes[0].value)
+    new = f'{segment(frame, nodes[0].value)}["{name}"]'
+    return Diagnosis(
+        rule="key-as-attribute",
+        cause=f"{name!r} is a key of the dict {label}, not an attribute.",
+        certainty="certain",
+        evidence=(f"{where(frame)}: {label} has the key {name!r}",),
+        remedy=f"Write {label}[{name!r}].",
+        fix=rewritten(frame, "key", (nodes[0], new)),
     )
 
 
@@ -332,6 +357,118 @@ def _not_called(
         remedy=f"Write {label}().{name}.",
         fix=rewritten(frame, "call", (nodes[0], f"{base}().{name}")),
     )
+
+
+def never_set(moment: Moment) -> Iterator[Diagnosis]:
+    """An attribute of an object of the user's that no method that ran has set."""
+    error, frame = moment.error, moment.frame
+    if type(error) is not AttributeError or not error.name or frame is None:
+        return
+    value, name = error.obj, error.name
+    kind = type(value)
+    if namespace(kind).get("__getattr__") is not None or name in public_attributes(value):
+        return
+    own = definition(moment, namespace(kind).get("__init__"))
+    for each in mro(kind):
+        made = definition(moment, namespace(each).get("__init__"))
+        if made is None:
+            continue
+        for node in in_scope(made.node.body):
+            if not isinstance(node, ast.Assign | ast.AnnAssign):
+                continue
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            texts = {text_of(target) for target in targets}
+            place = f"{made.place}, line {node.lineno}"
+            if name in texts and each is kind:
+                target = next(t for t in targets if text_of(t) == name)
+                yield Diagnosis(
+                    rule="missing-self",
+                    cause=f"{kind.__qualname__} has no {name!r}: `{text_of(node)}` ({place}) makes "
+                    "a local variable, not an attribute.",
+                    certainty="certain",
+                    evidence=(f"{where(frame)}: {name!r} is asked of {shown(value)}",),
+                    remedy=f"Write self.{name} = … there.",
+                    fix=rewritten(made.code, "self", (target, f"self.{name}")),
+                )
+                return
+            if f"self.{name}" in texts and each is not kind and own is not None:
+                if (
+                    any(
+                        "super()" in text_of(n)
+                        for n in ast.walk(own.node)
+                        if isinstance(n, ast.Call)
+                    )
+                    or own.node is made.node
+                ):
+                    continue
+                yield Diagnosis(
+                    rule="no-super-init",
+                    cause=f"{each.__qualname__}.__init__ sets {name!r} ({place}), and "
+                    f"{kind.__qualname__}.__init__ ({own.place}, line {own.node.lineno}) does not "
+                    "call it.",
+                    certainty="certain",
+                    evidence=(f"{where(frame)}: {name!r} is asked of {shown(value)}",),
+                    remedy=f"Call super().__init__(…) in {kind.__qualname__}.__init__.",
+                )
+                return
+
+
+def abstract_class(moment: Moment) -> Iterator[Diagnosis]:
+    """An object of a class that lacks methods its base demands."""
+    frame = moment.frame
+    found = matches(
+        moment,
+        TypeError,
+        r"Can't instantiate abstract class (\w+) .*abstract methods? (.+)$",
+    )
+    if found is None or frame is None:
+        return
+    missing = [each.strip(" '") for each in found[2].split(",")]
+    kind = name_value(found[1], frame)[1]
+    own = [each for each in namespace(kind) if each[:2] != "__"] if isinstance_(kind, type) else []
+    near = close_to(missing[0], own)
+    hint = f"; it has {near[0]!r}, spelled almost the same" if near else ""
+    yield Diagnosis(
+        rule="abstract-class",
+        cause=f"{found[1]} does not define {', '.join(missing)}, which its base class demands"
+        f"{hint}.",
+        certainty="certain",
+        evidence=(f"{where(frame)}: {text_of(frame.node, 60)}",),
+        remedy=f"Rename {near[0]!r} to {missing[0]!r}."
+        if near
+        else f"Define {missing[0]}() in {found[1]}.",
+    )
+
+
+def wrong_accessor(moment: Moment) -> Iterator[Diagnosis]:
+    """`.dt` or `.str` of a column that holds something else."""
+    frame, said = moment.frame, message(moment.error)
+    if frame is None or type(moment.error) is not AttributeError:
+        return
+    if "Can only use ." not in said or " accessor with " not in said:
+        return
+    name = said.partition("Can only use .")[2].partition(" ")[0]
+    for node in nodes_at_fault(frame, ast.Attribute):
+        found, column = value_of(node.value, frame)
+        if node.attr != name or not found or not is_a(column, "pandas.Series"):
+            continue
+        label, base = text_of(node.value), segment(frame, node.value)
+        change = {"dt": f"pd.to_datetime({base})", "str": f"{base}.astype(str)"}.get(name, "")
+        fix = (
+            rewritten(frame, name, (node.value, change))
+            if change and (name == "str" or "pd" in frame.globals)
+            else None
+        )
+        yield Diagnosis(
+            rule="wrong-accessor",
+            cause=f".{name} needs {'dates' if name == 'dt' else 'texts'}, and {label} is of dtype "
+            f"{column.dtype}.",
+            certainty="certain",
+            evidence=(f"{where(frame)}: its first values are {', '.join(map(shown, column[:3]))}",),
+            remedy=f"Convert it first: {change}." if change else "Convert it first.",
+            fix=fix,
+        )
+        return
 
 
 def half_made_module(moment: Moment) -> Iterator[Diagnosis]:

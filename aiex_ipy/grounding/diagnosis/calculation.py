@@ -8,15 +8,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from aiex_ipy.grounding.diagnosis.edit import rewritten, segment
-from aiex_ipy.grounding.diagnosis.operands import number_in
+from aiex_ipy.grounding.diagnosis.operands import is_text_column, number_in, texts_as_numbers
 from aiex_ipy.grounding.diagnosis.origin import (
     known,
 )
 from aiex_ipy.grounding.diagnosis.parts import Part, doubted, parts_of
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
 from aiex_ipy.grounding.diagnosis.sight import (
+    columns_of,
     is_a,
     is_number,
+    nodes_at_fault,
     shown,
     text_of,
     where,
@@ -100,7 +102,9 @@ def wrong_calculation(moment: Moment) -> Iterator[Diagnosis]:
                 return
 
 
-def _calculation(moment: Moment, part: Part, node: ast.AST) -> Diagnosis | None:
+def _calculation(  # noqa: C901 - one case each
+    moment: Moment, part: Part, node: ast.AST
+) -> Diagnosis | None:
     evidence = (f"{part.place}: {text_of(node, 60)}",)
     match node:
         case ast.Call(func=ast.Name(id="sorted" | "max" | "min" as name), args=[argument, *_]) if (
@@ -136,6 +140,17 @@ def _calculation(moment: Moment, part: Part, node: ast.AST) -> Diagnosis | None:
                     evidence=evidence,
                     remedy="Make numbers of both first.",
                 )
+        case ast.Compare(left=left, ops=[ast.Eq() | ast.NotEq()], comparators=[right]):
+            for side in (left, right):
+                value = known(moment, side, part.frame)[1]
+                if type(value) is float and math.isnan(value):
+                    return Diagnosis(
+                        rule="compared-with-nan",
+                        cause=f"{text_of(side)} is NaN, and NaN equals nothing, not even itself.",
+                        certainty="certain",
+                        evidence=evidence,
+                        remedy="Ask with math.isnan(…) or pandas.isna(…).",
+                    )
         case ast.Call(func=ast.Name(id="bool"), args=[argument]):
             value = known(moment, argument, part.frame)[1]
             if type(value) is str and value.casefold() in {"false", "no", "0", "off"}:
@@ -145,6 +160,51 @@ def _calculation(moment: Moment, part: Part, node: ast.AST) -> Diagnosis | None:
                     cause=f"bool({value!r}) is True: each text that is not empty is true.",
                     evidence=evidence,
                     remedy=f"Compare the text: … == {value!r}.",
+                )
+        case ast.Call(func=ast.Attribute(value=inner, attr="sum" | "max" | "min" as name)) if (
+            is_text_column(known(moment, inner, part.frame)[1])
+        ):
+            column = known(moment, inner, part.frame)[1]
+            if texts_as_numbers(column)[0]:
+                return Diagnosis(
+                    rule="texts-as-numbers",
+                    cause=f"{text_of(inner)} is a column of text (dtype {column.dtype}), numbers "
+                    f"stored as text: {name}() joins or compares letters.",
+                    certainty="certain",
+                    evidence=(
+                        *evidence,
+                        f"its first values are {', '.join(map(shown, column[:3]))}",
+                    ),
+                    remedy=f"Make numbers of it first: pd.to_numeric({text_of(inner)}).",
+                )
+        case ast.Attribute(value=inner, attr=name):
+            table = known(moment, inner, part.frame)[1]
+            if (
+                is_a(table, "pandas.DataFrame")
+                and name in columns_of(table)
+                and (hasattr(type(table), name))
+            ):
+                label = f"{text_of(inner)}[{name!r}]"
+                return Diagnosis(
+                    rule="hidden-column",
+                    cause=f"{text_of(node)} is an attribute every DataFrame has, not the column "
+                    f"{name!r}.",
+                    certainty="certain",
+                    evidence=evidence,
+                    remedy=f"Write {label}.",
+                    fix=rewritten(part.code, "column", (node, label)) if part.code else None,
+                )
+        case ast.Name() | ast.Constant():
+            value = known(moment, node, part.frame)[1]
+            meant = _mojibake(value) if type(value) is str else ""
+            if meant:
+                return Diagnosis(
+                    rule="wrong-encoding",
+                    cause=f"{text_of(node)} is {shown(value)}: UTF-8 that was read as another "
+                    f"encoding (cp1252 or latin-1); {meant!r} was meant.",
+                    certainty="likely",
+                    evidence=evidence,
+                    remedy="Read it with encoding='utf-8'.",
                 )
         case ast.Call(func=ast.Attribute(value=inner, attr="mean")) if "groupby" in text_of(
             inner, 500
@@ -160,6 +220,36 @@ def _calculation(moment: Moment, part: Part, node: ast.AST) -> Diagnosis | None:
         case ast.BinOp(left=left, op=op, right=right):
             return _operator(moment, part, node, left, op, right)
     return None
+
+
+def _mojibake(text: str) -> str:
+    """The text that was meant where UTF-8 was read as Windows-1252 or Latin-1, else `""`."""
+    if text.isascii():
+        return ""
+    for name in ("cp1252", "latin-1"):
+        try:
+            meant = text.encode(name).decode("utf-8")
+        except UnicodeError:
+            continue
+        return meant if len(meant) < len(text) else ""
+    return ""
+
+
+def hidden_column(moment: Moment) -> Iterator[Diagnosis]:
+    """`df.count * 2` with a column `count`: the method is meant by Python, the column by people."""
+    frame = moment.frame
+    if frame is None or not isinstance(moment.error, TypeError | AttributeError | ValueError):
+        return
+    for node in nodes_at_fault(frame, ast.Attribute):
+        if any(
+            isinstance(each, ast.Call) and each.func is node
+            for each in nodes_at_fault(frame, ast.Call)
+        ):
+            continue
+        found = _calculation(moment, Part(node, frame, where(frame), frame), node)
+        if found is not None and found.rule == "hidden-column":
+            yield found
+            return
 
 
 def _operator(

@@ -14,6 +14,7 @@ from aiex_ipy.grounding.diagnosis.origin import definition
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
 from aiex_ipy.grounding.diagnosis.removed import version_of
 from aiex_ipy.grounding.diagnosis.sight import (
+    class_name,
     close_to,
     enclosing_function,
     matches,
@@ -53,6 +54,7 @@ RENAMED: Mapping[str, tuple[str, str, str]] = {
     "infer_datetime_format": ("pandas", "pandas 3.0", "nothing"),
     "delim_whitespace": ("pandas", "pandas 3.0", "sep='\\s+'"),
     "date_parser": ("pandas", "pandas 3.0", "date_format"),
+    "method": ("pandas", "pandas 3.0", ".ffill() or .bfill()"),
     "encoding": ("json", "Python 3.9", "nothing: json reads UTF-8"),
     "loop": ("asyncio", "Python 3.10", "nothing: the running loop is used"),
 }
@@ -133,6 +135,9 @@ def _keyword(
         if isinstance_(value, type) or (type(value) in {types.FunctionType, types.MethodType})
         else ""
     )
+    if not module and isinstance(call.func, ast.Attribute):
+        owner = value_of(call.func.value, frame)[1]
+        module = class_name(type(owner)) if owner is not None else ""
     if gone is not None and isinstance(module, str) and module.partition(".")[0] == gone[0]:
         fix = None
         if gone[2].isidentifier() and gone[2] != "nothing":

@@ -569,6 +569,50 @@ def zero_divisor(moment: Moment) -> Iterator[Diagnosis]:
         return
 
 
+def no_whole_number(moment: Moment) -> Iterator[Diagnosis]:
+    """Missing values that were to become whole numbers; a frequency pandas renamed."""
+    frame = moment.frame
+    if frame is None:
+        return
+    renamed = matches(moment, ValueError, r"Invalid frequency: (\w+)(?:.*Did you mean (\w+))?")
+    if renamed is not None:
+        right = renamed[2] or {
+            "M": "ME",
+            "Q": "QE",
+            "Y": "YE",
+            "A": "YE",
+            "H": "h",
+            "T": "min",
+            "S": "s",
+            "L": "ms",
+        }.get(renamed[1], "")
+        node = _format_node(frame, renamed[1])
+        yield Diagnosis(
+            rule="frequency",
+            cause=f"{renamed[1]!r} is no frequency (any more): pandas 2.2 renamed the letters, and "
+            "pandas 3.0 removed the old ones.",
+            certainty="certain",
+            evidence=(f"{where(frame)}: {text_of(frame.node, 60)}",),
+            remedy=f"Write {right!r}." if right else "See the offset aliases of pandas.",
+            fix=rewritten(frame, right, (node, repr(right))) if right and node else None,
+        )
+    elif matches(moment, ValueError, r"[Cc]annot convert (?:non-finite|float NaN|NA)"):
+        holes = ""
+        for call in nodes_at_fault(frame, ast.Call):
+            base = call.func.value if isinstance(call.func, ast.Attribute) else None
+            value = value_of(base, frame)[1]
+            if is_a(value, "pandas.Series"):
+                holes = f": {text_of(base)} has {int(value.isna().sum())}"
+                break
+        yield Diagnosis(
+            rule="missing-values",
+            cause=f"Missing values (NaN) cannot become whole numbers{holes}.",
+            certainty="certain",
+            evidence=(f"{where(frame)}: {text_of(frame.node, 60)}",),
+            remedy="Fill or drop them first, or use the dtype 'Int64', which has missing values.",
+        )
+
+
 def out_of_domain(moment: Moment) -> Iterator[Diagnosis]:
     """Numbers a function or a dtype cannot take."""
     frame = moment.frame

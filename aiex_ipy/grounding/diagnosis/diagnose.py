@@ -38,6 +38,9 @@ RULES: tuple[Rule, ...] = (
     names.undefined_name,
     flow.unbound_local,
     attributes.half_made_module,
+    attributes.wrong_accessor,
+    attributes.never_set,
+    attributes.abstract_class,
     attributes.missing_attribute,
     keys.missing_key,
     positions.index_out_of_range,
@@ -45,6 +48,8 @@ RULES: tuple[Rule, ...] = (
     operands.naive_and_aware,
     operands.mixed_operands,
     operands.ambiguous_truth,
+    operands.float_index,
+    operands.wrong_format,
     operands.unfit_value,
     calls.wrong_arguments,
     calls.swapped_arguments,
@@ -56,6 +61,8 @@ RULES: tuple[Rule, ...] = (
     conversion.nothing_to_take,
     conversion.zero_divisor,
     conversion.out_of_domain,
+    conversion.no_whole_number,
+    calculation.hidden_column,
     shapes.mismatched_shapes,
     shapes.table_mismatch,
     estimators.unfit_data,
@@ -74,13 +81,15 @@ RULES: tuple[Rule, ...] = (
     suspects.spent_values,
     suspects.shared_object,
     suspects.late_binding,
+    suspects.class_attribute,
+    suspects.threads_without_lock,
     matching.empty_table,
     calculation.wrong_calculation,
     suspects.stale_value,
     calculation.failed_assertion,
 )
 ORDER = ("certain", "likely", "possible")
-DECIDING = frozenset({"swapped-arguments"})
+DECIDING = frozenset({"hidden-column", "swapped-arguments"})
 """Rules whose finding makes others' mere consequences."""
 MOST = 4
 """Diagnoses shown; further ones would only tire."""
@@ -88,14 +97,17 @@ DEADLINE_S = 0.1
 """After which no further rule is asked."""
 
 
-def diagnose(moment: Moment) -> tuple[Diagnosis, ...]:
+def diagnose(moment: Moment, *, earlier: bool = False) -> tuple[Diagnosis, ...]:
     """Return what the facts say about a failure, most certain first, at most `MOST`.
 
-    A rule that fails says nothing: the report matters more than one explanation.
+    Where nothing is known of the error itself, those it came from are looked at, unless this is
+    one of them (`earlier`). A rule that fails says nothing: the report matters more.
     """
     end = time.perf_counter() + DEADLINE_S
     found: list[Diagnosis] = []
-    for rule in (*RULES, _members):
+    for rule in (*RULES, _members, *(() if earlier else (_causes,))):
+        if rule is _causes and found:
+            break
         try:
             found.extend(rule(moment))
         except Exception:  # noqa: S112 - a rule that met what it did not expect is quiet
@@ -112,3 +124,8 @@ def diagnose(moment: Moment) -> tuple[Diagnosis, ...]:
 def _members(moment: Moment) -> Iterable[Diagnosis]:
     """What is to be said of each error of a group."""
     return waiting.members_of(moment, diagnose)
+
+
+def _causes(moment: Moment) -> Iterable[Diagnosis]:
+    """What is to be said of the errors this one came from."""
+    return waiting.causes_of(moment, lambda each: diagnose(each, earlier=True))

@@ -54,6 +54,8 @@ def rewritten(code: Code, why: str, *edits: Edit) -> Fix | None:
         at = _typed_line(ran, lines, first, end)
         if at is None:
             return None
+        if not _is_there(code.source_text, node):
+            return None
         head = lines[at].encode()[:column].decode()
         tail = lines[at + end - first].encode()[end_column:].decode()
         lines[at : at + end - first + 1] = (head + text + tail).split("\n")
@@ -112,6 +114,18 @@ def _typed_line(ran: Sequence[str], typed: Sequence[str], first: int, end: int) 
     if plain[first - 1 : end] == block and (len(places) == 1 or plain == list(ran)[: len(plain)]):
         return first - 1
     return places[0] if len(places) == 1 else None
+
+
+def _is_there(text: str, node: ast.AST) -> bool:
+    """True unless an expression does not stand where its node says, as in Python 3.11 inside an
+    f-string of several lines."""
+    if not isinstance(node, ast.Name | ast.Constant | ast.Attribute | ast.Call | ast.BinOp):
+        return True
+    try:
+        found = ast.parse(f"({ast.get_source_segment(text, node)})", mode="eval").body
+    except SyntaxError:
+        return False
+    return ast.unparse(found) == ast.unparse(node)
 
 
 def _span(node: ast.AST) -> tuple[int, int, int, int]:

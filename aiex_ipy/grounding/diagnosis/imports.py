@@ -260,31 +260,42 @@ def _shadowed(name: str, file: str, why: str) -> Diagnosis:
 def missing_member(moment: Moment) -> Iterator[Diagnosis]:
     """`from module import name` where the module has no such name."""
     error, frame = moment.error, moment.frame
-    if type(error) is not ImportError or frame is None or not error.name:
+    if type(error) is not ImportError or frame is None:
         return
     nodes = nodes_at_fault(frame, ast.ImportFrom)
     if not nodes:
         return
-    node, module = nodes[0], sys.modules.get(error.name)
-    wanted = next((a.name for a in node.names if f"'{a.name}'" in message(error)), None)
+    if "attempted relative import" in message(error):
+        yield Diagnosis(
+            rule="relative-import",
+            cause=f"`{text_of(nodes[0])}` is relative, and the file runs as a script: it belongs "
+            "to no package then.",
+            certainty="certain",
+            evidence=(f"{where(frame)}: {text_of(nodes[0])}",),
+            remedy="Run it as a module (`python -m package.module`), or import by the full name.",
+        )
+        return
+    node, name = nodes[0], error.name or nodes[0].module or ""
+    module = sys.modules.get(name)
+    wanted = next((a.name for a in node.names if a.name in message(error)), None)
     if wanted is None:
         return
     if "partially initialized" in message(error) or "circular import" in message(error):
-        yield circle(moment, frame, error.name)
+        yield circle(moment, frame, name)
         return
     shadow = shadowing_file(module)
     if shadow is not None:
-        yield _shadowed(error.name, shadow, f"{shadow} does not define {wanted!r}")
+        yield _shadowed(name, shadow, f"{shadow} does not define {wanted!r}")
         return
-    known = TABLE.get(error.name, {}).get(wanted)
+    known = TABLE.get(name, {}).get(wanted)
     if known is not None:
         since, successor = known
-        since = since if " " in since else f"{error.name.partition('.')[0]} {since}"
+        since = since if " " in since else f"{name.partition('.')[0]} {since}"
         fix = _member_renamed(frame, node, wanted, successor)
         yield Diagnosis(
             rule="removed-name",
-            cause=f"{error.name}.{wanted} is no longer there: it was removed in {since}; this is "
-            f"{version_of(error.name)}.",
+            cause=f"{name}.{wanted} is no longer there: it was removed in {since}; this is "
+            f"{version_of(name)}.",
             certainty="certain",
             evidence=(f"{where(frame)}: {text_of(node)}",),
             remedy=instead(successor),
@@ -298,7 +309,7 @@ def missing_member(moment: Moment) -> Iterator[Diagnosis]:
     if near:
         yield Diagnosis(
             rule="near-miss-import",
-            cause=f"{error.name} has no {wanted!r}; it has {near[0]!r}, spelled almost the same.",
+            cause=f"{name} has no {wanted!r}; it has {near[0]!r}, spelled almost the same.",
             evidence=(f"{where(frame)}: {text_of(node)}",),
             remedy=f"Write {near[0]!r}.",
             fix=_member_renamed(frame, node, wanted, near[0]),
@@ -306,7 +317,7 @@ def missing_member(moment: Moment) -> Iterator[Diagnosis]:
         return
     yield Diagnosis(
         rule="missing-import-name",
-        cause=f"{error.name} has no {wanted!r} in this version ({version_of(error.name)}).",
+        cause=f"{name} has no {wanted!r} in this version ({version_of(name)}).",
         certainty="possible",
         evidence=(f"{where(frame)}: {text_of(node)}",),
         remedy=f"Look up where {wanted!r} is now, or install the version that has it.",

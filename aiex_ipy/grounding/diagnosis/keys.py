@@ -85,14 +85,16 @@ def _looked_in(frame: LiveFrame, key: Any) -> Iterator[Place]:
             case ast.Call(func=ast.Attribute(value=base), args=args, keywords=keywords):
                 found, value = value_of(base, frame)
                 argument = _naming([*args, *(each.value for each in keywords)], key)
+                merge = text_of(node, 500).partition("(")[0].endswith(("merge", "join"))
                 if found and (isinstance_(value, dict) or is_table(value)):
-                    yield argument, base, value, "column" if is_table(value) else "key"
+                    word = "column" if is_table(value) else "key"
+                    yield None if merge else argument, base, value, word
                 elif not found and is_table(_frame_below(frame, base)):
                     yield argument, base, _frame_below(frame, base), "column"
                 for each in args:
                     known, other = value_of(each, frame)
                     if known and is_table(other) and argument is not None:
-                        yield argument, each, other, "column"
+                        yield None if merge else argument, each, other, "column"
             case ast.Delete(targets=[ast.Subscript(value=base, slice=index)]):
                 yield from _subscript(frame, base, index, key)
 
@@ -261,7 +263,11 @@ def _near(
     evidence: tuple[str, ...],
 ) -> Diagnosis:
     right = near[0]
-    if right.strip() == key.strip() or right.strip().casefold() == key.strip().casefold():
+    if (
+        right.startswith("\ufeff")
+        or right.strip() == key.strip()
+        or right.strip().casefold() == key.strip().casefold()
+    ):
         how = _difference(key, right)
         certainty = "certain"
     else:
@@ -282,6 +288,8 @@ def _near(
 
 
 def _difference(key: str, right: str) -> str:
+    if right.startswith("\ufeff"):
+        return "which begins with a byte order mark (read the file with encoding='utf-8-sig')"
     if right.strip() == key.strip():
         return "which differs only in white space"
     case = right.casefold() == key.casefold()

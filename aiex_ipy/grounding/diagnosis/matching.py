@@ -160,14 +160,11 @@ def chained_assignment(moment: Moment) -> Iterator[Diagnosis]:
             if isinstance(base, ast.Attribute) and base.attr in {"loc", "iloc"}:
                 base = base.value
             frame = code if isinstance(code, LiveFrame) else None
-            seen, value = known(moment, base, frame)
-            if (
-                not seen
-                or not is_a(value, "pandas.DataFrame")
-                or not (
-                    {n.id for n in ast.walk(base) if isinstance(n, ast.Name)} & used
-                    or isinstance(code, LiveFrame)
-                )
+            value = known(moment, base, frame)[1]
+            names = {each.id for each in ast.walk(base) if isinstance(each, ast.Name)}
+            given = _is_given(moment, tree, node, names)
+            if not given and not (
+                is_a(value, "pandas.DataFrame") and (names & used or frame is not None)
             ):
                 continue
             rows, column = inner.slice, outer.slice
@@ -180,7 +177,7 @@ def chained_assignment(moment: Moment) -> Iterator[Diagnosis]:
                 fix = rewritten(code, ".loc", (outer, text))
             yield Diagnosis(
                 rule="chained-assignment",
-                certainty="certain" if copies else "likely",
+                certainty="certain" if copies and not given else "likely",
                 cause=f"{text_of(outer, 60)} = … ({place}, line {node.lineno}) changes a copy: "
                 f"{label} stays as it is"
                 + (f" (copy-on-write, pandas {pandas.__version__})." if copies else "."),
@@ -189,6 +186,24 @@ def chained_assignment(moment: Moment) -> Iterator[Diagnosis]:
                 fix=fix,
             )
             return
+
+
+def _is_given(moment: Moment, tree: ast.AST, node: ast.AST, names: set[str]) -> bool:
+    """True in a function whose parameter of that name the doubted value's makers gave a table."""
+    called = {
+        text_of(each.func)
+        for part in parts_of(moment)
+        for each in ast.walk(part.node)
+        if isinstance(each, ast.Call)
+        and any(is_a(known(moment, a, part.frame)[1], "pandas.DataFrame") for a in each.args)
+    }
+    return any(
+        isinstance(each, ast.FunctionDef)
+        and each.name in called
+        and each.lineno <= getattr(node, "lineno", 0) <= (each.end_lineno or 0)
+        and names & {a.arg for a in each.args.args}
+        for each in ast.walk(tree)
+    )
 
 
 def empty_table(moment: Moment) -> Iterator[Diagnosis]:

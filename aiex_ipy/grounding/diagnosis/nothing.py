@@ -51,11 +51,40 @@ def nothing_used(moment: Moment) -> Iterator[Diagnosis]:
     frame = moment.frame
     if frame is None or not _about_none(moment):
         return
+    hole = _item(frame)
+    if hole is not None:
+        yield hole
+        return
     for node in _culprits(moment, frame):
         found = _explained(moment, frame, node)
         if found is not None:
             yield found
             return
+
+
+def _item(frame: LiveFrame) -> Diagnosis | None:
+    """A None among the items a builtin goes over: `sum([1, None])`."""
+    for call in nodes_at_fault(frame, ast.Call):
+        if text_of(call.func) not in {"sum", "max", "min", "sorted", "any", "all"} or not call.args:
+            continue
+        known_, value = value_of(call.args[0], frame)
+        if not known_ or type(value) not in {list, tuple} or None not in map(_plain_none, value):
+            continue
+        at = [i for i, each in enumerate(value) if each is None]
+        label = text_of(call.args[0])
+        return Diagnosis(
+            rule="none-used",
+            cause=f"{label}[{at[0]}] is None{f', and {len(at) - 1} more' if len(at) > 1 else ''}: "
+            f"{text_of(call.func)}() needs values throughout.",
+            certainty="certain",
+            evidence=(f"{where(frame)}: {label} is {shown(value)}",),
+            remedy=f"Leave them out: {text_of(call.func)}(x for x in {label} if x is not None).",
+        )
+    return None
+
+
+def _plain_none(value: Any) -> Any:
+    return None if value is None else 0
 
 
 def _about_none(moment: Moment) -> bool:
@@ -89,6 +118,9 @@ def _culprits(moment: Moment, frame: LiveFrame) -> list[ast.expr]:  # noqa: C901
                 found.append(base)
             case ast.Call(func=func, args=args, keywords=keywords) if name is None:
                 found += [func, *args, *(each.value for each in keywords)]
+                found += [each.elt for each in args if isinstance(each, ast.GeneratorExp)]
+            case ast.FormattedValue(value=base) if name is None:
+                found.append(base)
             case ast.UnaryOp(operand=base) if name is None:
                 found.append(base)
     values = [(each, value_of(each, frame)) for each in found]

@@ -30,7 +30,7 @@ _MIXED = (
     r"(?i)unsupported operand type|can only concatenate|not supported between instances|"
     r"can't multiply sequence|must be str, not|cannot perform|not supported for dtype|"
     r"does not support operation|ufunc '\w+' did not contain|no implementation found|"
-    r"Cannot compare|Invalid comparison"
+    r"Cannot compare|Invalid comparison|Can only string multiply|Function '\w+' has no kernel"
 )
 NUMBER = re.compile(r"\s*[-+]?(\d[\d,_ ]*)?(\.\d*)?([eE][-+]?\d+)?\s*%?\s*")
 MOST_VALUES = 1_000
@@ -40,7 +40,7 @@ MOST_VALUES = 1_000
 def mixed_operands(moment: Moment) -> Iterator[Diagnosis]:
     """An operator between values of types that do not go together, naming both."""
     frame = moment.frame
-    if frame is None or matches(moment, TypeError, _MIXED) is None:
+    if frame is None or matches(moment, Exception, _MIXED) is None:
         return
     if "NoneType" in message(moment.error):
         return  # told by where the None came from
@@ -307,6 +307,83 @@ def naive_and_aware(moment: Moment) -> Iterator[Diagnosis]:
         evidence=(f"{where(frame)}: {text_of(frame.node)}",),
         remedy="Give both a zone, such as datetime.now(timezone.utc).",
     )
+
+
+def float_index(moment: Moment) -> Iterator[Diagnosis]:
+    """A position that is a float, as `/` gives it."""
+    frame = moment.frame
+    pattern = (
+        r"indices must be integers or slices, not float|only integers, slices|"
+        r"slice indices must be integers|'float' object cannot be interpreted as an integer"
+    )
+    if frame is None or matches(moment, Exception, pattern) is None:
+        return
+    nodes: list[ast.expr] = []
+    for item in nodes_at_fault(frame, ast.Subscript):
+        parts = [item.slice]
+        if isinstance(item.slice, ast.Slice):
+            parts = [e for e in (item.slice.lower, item.slice.upper, item.slice.step) if e]
+        nodes += parts
+    nodes += [each for call in nodes_at_fault(frame, ast.Call) for each in call.args]
+    for node in nodes:
+        known, value = value_of(node, frame)
+        if not known or type(value) is not float:
+            continue
+        steps = traced(moment, frame, node)
+        made, code = (steps[-1].node, steps[-1].code) if steps else (node, frame)
+        fix = None
+        if isinstance(made, ast.BinOp) and isinstance(made.op, ast.Div) and code is not None:
+            text = f"{segment(code, made.left)} // {segment(code, made.right)}"
+            fix = rewritten(code, "//", (made, text))
+        elif not steps:
+            fix = rewritten(frame, "int", (node, f"int({segment(frame, node)})"))
+        yield Diagnosis(
+            rule="float-index",
+            cause=f"{text_of(node, 40)} is {value!r}, a float, and a whole number is needed (`/` "
+            "always gives a float).",
+            certainty="certain",
+            evidence=tuple(told(steps)) or (f"{where(frame)}: {text_of(frame.node, 60)}",),
+            remedy="Write // in place of /, or int(…).",
+            fix=fix,
+        )
+        return
+
+
+def wrong_format(moment: Moment) -> Iterator[Diagnosis]:
+    """A value written in a format of another type: `f"{'3':.2f}"`, `"%d" % "three"`."""
+    frame = moment.frame
+    pattern = (
+        r"Unknown format code '(.)' for object of type '(\w+)'|"
+        r"(%\w) format: a (?:real )?number is required, not (\w+)|"
+        r"unsupported format string passed to (\w+)"
+    )
+    found = matches(moment, Exception, pattern)
+    if frame is None or found is None or "NoneType" in found[0]:
+        return
+    nodes = [each.value for each in nodes_at_fault(frame, ast.FormattedValue) if each.format_spec]
+    for operation in nodes_at_fault(frame, ast.BinOp):
+        right = operation.right
+        nodes += right.elts if isinstance(right, ast.Tuple) else [right]
+    for node in nodes:
+        known, value = value_of(node, frame)
+        if not known or type(value).__name__ != (found[2] or found[4] or found[5]):
+            continue
+        steps = traced(moment, frame, node)
+        number = number_in(value) if type(value) is str else ""
+        fix = None
+        if number:
+            kind = "float" if (found[1] or "") in "eEfFgG%" else number
+            fix = rewritten(frame, kind, (node, f"{kind}({segment(frame, node)})"))
+        yield Diagnosis(
+            rule="wrong-format",
+            cause=f"{_named(node, value)} is of type {type_name(value)}, and the format "
+            f"{found[1] or found[3] or ''!r} is for numbers.",
+            certainty="certain",
+            evidence=tuple(told(steps)) or (f"{where(frame)}: {text_of(frame.node, 60)}",),
+            remedy="Make a number of it first, or leave the format out.",
+            fix=fix,
+        )
+        return
 
 
 _WRONG = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from aiex_ipy.grounding.diagnosis.edit import Code, indent_of, rewritten, segment
+from aiex_ipy.grounding.diagnosis.edit import Code, Text, indent_of, rewritten, segment
 from aiex_ipy.grounding.diagnosis.origin import (
     bindings,
     definition,
@@ -20,9 +20,11 @@ from aiex_ipy.grounding.diagnosis.parts import Part, doubted, parts_of, texts_of
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
 from aiex_ipy.grounding.diagnosis.sight import (
     is_a,
+    namespace,
     shown,
     text_of,
 )
+from aiex_ipy.grounding.failure.evaluate import own_storage
 from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
 from aiex_ipy.grounding.fix import Fix
 
@@ -96,7 +98,8 @@ def spent_values(moment: Moment) -> Iterator[Diagnosis]:
             value = known(moment, node, part.frame)[1]
             made = origin(moment, part.frame, node.id) if part.frame else in_cells(moment, node.id)
             place = f" ({made.where})" if made is not None else ""
-            if type(value) is types.CoroutineType:
+            items = value[:50] if type(value) in {list, tuple} else [value]
+            if items and all(type(each) is types.CoroutineType for each in items):
                 yield Diagnosis(
                     rule="not-awaited",
                     certainty="certain",
@@ -256,9 +259,103 @@ def _changed(moment: Moment, name: str) -> str | None:
                     | ast.Delete(targets=[ast.Subscript(value=ast.Name(id=of))])
                 ) if of == name:
                     hit = node
+                case ast.Call(args=args) if any(text_of(each) == name for each in args):
+                    hit = node if _changes_argument(moment, node, name) else None
             if hit is not None:
                 return f"{place}, line {hit.lineno}: {text_of(hit)}"
     return None
+
+
+def _changes_argument(moment: Moment, call: ast.Call, name: str) -> bool:
+    """True for a call of a user's function that changes the argument it is given."""
+    made = definition(moment, known(moment, call.func, moment.frame)[1])
+    if made is None:
+        return False
+    at = next(i for i, each in enumerate(call.args) if text_of(each) == name)
+    parameters = made.node.args.args
+    if at >= len(parameters):
+        return False
+    return any(
+        isinstance(each, ast.Call)
+        and isinstance(each.func, ast.Attribute)
+        and each.func.attr in _CHANGES
+        and text_of(each.func.value) == parameters[at].arg
+        for each in ast.walk(made.node)
+    )
+
+
+def class_attribute(moment: Moment) -> Iterator[Diagnosis]:
+    """A list or dict that belongs to the class and not to one of its objects."""
+    for part in parts_of(moment):
+        for node in ast.walk(part.node):
+            if not isinstance(node, ast.Attribute):
+                continue
+            owner = known(moment, node.value, part.frame)[1]
+            kind = type(owner)
+            held = namespace(kind).get(node.attr)
+            own = own_storage(owner)
+            if type(held) not in {list, dict, set} or not held or (own and node.attr in own):
+                continue
+            yield Diagnosis(
+                rule="class-attribute",
+                cause=f"{node.attr!r} belongs to the class {kind.__qualname__}: all its objects "
+                f"share one {type(held).__name__}, which is now {shown(held)}.",
+                certainty="certain",
+                evidence=(f"{part.place}: {text_of(node)} is {kind.__qualname__}.{node.attr}",),
+                remedy=f"Make it in __init__: self.{node.attr} = {type(held)()!r}.",
+            )
+            return
+
+
+def threads_without_lock(moment: Moment) -> Iterator[Diagnosis]:
+    """A number or container several threads change without a lock: a race is possible."""
+    names = {
+        each.id
+        for part in parts_of(moment)
+        for each in ast.walk(part.node)
+        if isinstance(each, ast.Name)
+    }
+    for _, tree, place in texts_of_code(moment):
+        targets = set()
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and text_of(call.func).rpartition(".")[2] in {
+                "Thread",
+                "submit",
+                "map",
+            }:
+                targets |= {text_of(each.value) for each in call.keywords if each.arg == "target"}
+                targets |= {text_of(each) for each in call.args[:1]}
+        for function in ast.walk(tree):
+            if not isinstance(function, ast.FunctionDef) or function.name not in targets:
+                continue
+            locked = any(
+                "lock" in text_of(item.context_expr).lower()
+                for w in ast.walk(function)
+                if isinstance(w, ast.With)
+                for item in w.items
+            )
+            shared = {n for g in ast.walk(function) if isinstance(g, ast.Global) for n in g.names}
+            changed = [
+                each
+                for each in ast.walk(function)
+                if isinstance(each, ast.AugAssign | ast.Assign)
+                and {
+                    text_of(t)
+                    for t in (each.targets if isinstance(each, ast.Assign) else [each.target])
+                }
+                & shared
+            ]
+            hit = next((each for each in changed if shared & names), None)
+            if hit is not None and not locked:
+                yield Diagnosis(
+                    rule="shared-by-threads",
+                    cause=f"Threads that run {function.name}() change {sorted(shared & names)[0]!r}"
+                    f" without a lock ({place}, line {hit.lineno}): updates may be lost (a race).",
+                    certainty="possible",
+                    evidence=(f"{place}, line {hit.lineno}: {text_of(hit)}",),
+                    remedy="Guard the change with a threading.Lock.",
+                )
+                return
 
 
 def late_binding(moment: Moment) -> Iterator[Diagnosis]:
@@ -307,37 +404,40 @@ def _loop_name(moment: Moment, name: str) -> bool:
 
 def stale_value(moment: Moment) -> Iterator[Diagnosis]:
     """A name made from another that has been given a new value since."""
-    node = doubted(moment)
-    if node is None or len(moment.cells) < 2:
+    if doubted(moment) is None or len(moment.cells) < 2:
         return
     cells = list(earlier_cells(moment))[::-1]
-    for used in ast.walk(node):
-        if not isinstance(used, ast.Name):
-            continue
-        made = in_cells(moment, used.id)
-        if made is None or made.node is None:
-            continue
-        at = next(
-            (i for i, each in enumerate(cells) if each is made.code or (each.place == made.place)),
-            None,
-        )
-        if at is None:
-            continue
-        sources = {n.id for n in ast.walk(made.node) if isinstance(n, ast.Name)}
-        for later in cells[at + 1 :]:
-            for source in sorted(sources - {used.id}):
-                again = [b for b in bindings(later.tree.body, source) if b.how != "definition"]
-                if again:
-                    yield Diagnosis(
-                        rule="stale-value",
-                        certainty="likely",
-                        cause=f"{used.id!r} was made from {source!r} in {made.where}; {source!r} "
-                        f"was given a new value in {later.place}, line {again[0].line}, later.",
-                        evidence=(
-                            f"{made.where}: {used.id} = {text_of(made.node, 60)}",
-                            f"{later.place}, line {again[0].line}: "
-                            f"{text_of(again[0].statement, 60)}",
-                        ),
-                        remedy=f"Run {made.place} again.",
-                    )
-                    return
+    names = {
+        each.id: None
+        for part in parts_of(moment)
+        for each in ast.walk(part.node)
+        if isinstance(each, ast.Name)
+    }
+    for name in names:
+        found = _stale(moment, name, cells)
+        if found is not None:
+            yield found
+            return
+
+
+def _stale(moment: Moment, name: str, cells: Sequence[Text]) -> Diagnosis | None:
+    made = in_cells(moment, name)
+    if made is None or made.node is None:
+        return None
+    at = max((i for i, each in enumerate(cells) if each.place == made.place), default=len(cells))
+    sources = {each.id for each in ast.walk(made.node) if isinstance(each, ast.Name)} - {name}
+    for later in cells[at + 1 :]:
+        for source in sorted(sources):
+            again = [b for b in bindings(later.tree.body, source) if b.how == "assigned"]
+            if again:
+                return Diagnosis(
+                    rule="stale-value",
+                    cause=f"{name!r} was made from {source!r} in {made.where}; {source!r} was "
+                    f"given a new value in {later.place}, line {again[0].line}, later.",
+                    evidence=(
+                        f"{made.where}: {name} = {text_of(made.node, 60)}",
+                        f"{later.place}, line {again[0].line}: {text_of(again[0].statement, 60)}",
+                    ),
+                    remedy=f"Run {made.place} again.",
+                )
+    return None

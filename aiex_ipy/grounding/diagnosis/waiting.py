@@ -6,6 +6,8 @@ import ast
 import types
 from collections.abc import Callable, Iterable, Iterator
 
+import msgspec
+
 from aiex_ipy.grounding.diagnosis.edit import rewritten, segment
 from aiex_ipy.grounding.diagnosis.origin import label_of, told, traced
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
@@ -214,20 +216,9 @@ def members_of(
     """What the facts say about each error of a group."""
     if not isinstance(moment.error, BaseExceptionGroup):
         return
-    sources = Sources(
-        cells=moment.cells,
-        name_of=lambda file: label_of(moment, file),
-        project_dir=moment.project_dir,
-    )
     leaves = list(_leaves(moment.error))
     for number, leaf in enumerate(leaves[:MOST_MEMBERS], 1):
-        member = Moment(
-            error=leaf,
-            frames=_frames(leaf, sources),
-            cells=moment.cells,
-            names=moment.names,
-            project_dir=moment.project_dir,
-        )
+        member = _moment_of(moment, leaf)
         for each in list(diagnose(member))[:1]:
             yield Diagnosis(
                 rule=each.rule,
@@ -237,6 +228,34 @@ def members_of(
                 remedy=each.remedy,
                 fix=each.fix,
             )
+
+
+def causes_of(
+    moment: Moment, diagnose: Callable[[Moment], Iterable[Diagnosis]]
+) -> Iterator[Diagnosis]:
+    """What the facts say about the errors that the error came from, the nearest first."""
+    for error in reversed(moment.earlier[-MOST_MEMBERS:]):
+        for each in list(diagnose(_moment_of(moment, error)))[:1]:
+            yield msgspec.structs.replace(
+                each, cause=f"It came from {type(error).__name__}: {each.cause}"
+            )
+            return
+
+
+def _moment_of(moment: Moment, error: BaseException) -> Moment:
+    """The same moment, with another of its errors to explain."""
+    sources = Sources(
+        cells=moment.cells,
+        name_of=lambda file: label_of(moment, file),
+        project_dir=moment.project_dir,
+    )
+    return Moment(
+        error=error,
+        frames=_frames(error, sources),
+        cells=moment.cells,
+        names=moment.names,
+        project_dir=moment.project_dir,
+    )
 
 
 def _frames(error: BaseException, sources: Sources) -> list[LiveFrame]:

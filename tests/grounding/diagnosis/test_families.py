@@ -1,4 +1,7 @@
 """The commonest errors, one case each: what is said first, and the text mended."""
+# ruff: noqa: E501 - cells stand on one line each
+
+import gc
 
 import pytest
 
@@ -6,6 +9,15 @@ import pytest
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine", "ignore:unclosed"
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _left_over():
+    """What the cases left unfinished ends here, not in another module's tests."""
+    yield
+    gc.collect()
+
+
 CASES = [
     (
         "str+int",
@@ -607,6 +619,285 @@ CASES = [
         "df[df.a > 1]['a'] = … (In[2], line 1) changes a copy: df",
         "df.loc[df.a>1, 'a'] = 9",
     ),
+    (
+        "dt",
+        [
+            "import pandas as pd, numpy as np\ndf=pd.DataFrame({'d':['2024-01-01']})",
+            "df['d'].dt.year",
+        ],
+        "wrong-accessor",
+        ".dt needs dates, and df['d'] is of dtype",
+        "pd.to_datetime(df['d']).dt.year",
+    ),
+    (
+        "castnan",
+        [
+            "import pandas as pd, numpy as np\ndf=pd.DataFrame({'d':[1.0,None]})",
+            "df['d'].astype(int)",
+        ],
+        "missing-values",
+        "Missing values (NaN) cannot become whole numbers: df['d']",
+        None,
+    ),
+    (
+        "freq",
+        [
+            "import pandas as pd, numpy as np\ns=pd.Series(1,pd.date_range('2024-01-01',periods=2))",
+            "s.resample('M').sum()",
+        ],
+        "frequency",
+        "'M' is no frequency (any more): pandas 2.2 renamed the",
+        "s.resample('ME').sum()",
+    ),
+    (
+        "ffill",
+        [
+            "import pandas as pd, numpy as np\ndf=pd.DataFrame({'d':[1.0,None]})",
+            "df.fillna(method='ffill')",
+        ],
+        "removed-argument",
+        "df.fillna() has no argument 'method' any more: it was",
+        None,
+    ),
+    (
+        "boston",
+        ["from sklearn.datasets import load_boston"],
+        "removed-name",
+        "sklearn.datasets.load_boston is no longer there: it was",
+        "from sklearn.datasets import fetch_california_housing",
+    ),
+    (
+        "bom",
+        ["import pandas as pd, numpy as np\ndf=pd.DataFrame({'\ufeffid':[1],'b':[2]})", "df['id']"],
+        "near-miss-column",
+        "df has no column 'id'; it has '\\ufeffid', which begins with",
+        "df['\\ufeffid']",
+    ),
+    (
+        "hidden",
+        [
+            "import pandas as pd, numpy as np\ndf=pd.DataFrame({'count':[1],'b':[2]})",
+            "df.count * 2",
+        ],
+        "hidden-column",
+        "df.count is an attribute every DataFrame has, not the",
+        "df['count'] * 2",
+    ),
+    (
+        "chain",
+        [
+            "class ConfigError(Exception): pass\nd={'name':1}",
+            "try:\n    d['nmae']\nexcept KeyError as e:\n    raise ConfigError('bad config') from e",
+        ],
+        "near-miss-key",
+        "It came from KeyError: d has no key 'nmae'; it has 'name',",
+        "try:\n    d['name']\nexcept KeyError as e:\n    raise ConfigError('bad config') from e",
+    ),
+    (
+        "mul",
+        ["import pandas as pd, numpy as np\ndf=pd.DataFrame({'p':['1','2']})", "df['p'] * 1.5"],
+        "text-column",
+        "df['p'] is a column of text (dtype str), numbers stored as",
+        "pd.to_numeric(df['p']) * 1.5",
+    ),
+    (
+        "series0",
+        ["import pandas as pd, numpy as np\ns=pd.Series([1,2,3])\nt=s[s>1]", "t[0]"],
+        "missing-key",
+        "t has no label",
+        None,
+    ),
+    (
+        "lst",
+        ["xs=[1]", "xs[1] = 3"],
+        "off-by-one",
+        "xs[1] is one past the end: xs has 1 item, the last at",
+        None,
+    ),
+    (
+        "date 2",
+        [
+            "import pandas as pd, numpy as np\ndf=pd.DataFrame({'d':['2024-01-01']})",
+            "import datetime\ndf[df['d'] > datetime.datetime(2024,1,1)]",
+        ],
+        "text-column",
+        "df['d'] is a column of text (dtype",
+        None,
+    ),
+    (
+        "none in list",
+        ["xs=[3,None,1]", "sorted(xs)"],
+        "none-used",
+        "xs[1] is None: sorted() needs values",
+        None,
+    ),
+    (
+        "sumnone",
+        ["xs=[3,None,1]", "sum(xs)"],
+        "none-used",
+        "xs[1] is None: sum() needs values",
+        None,
+    ),
+    (
+        "kwself",
+        ["def f(*, a): pass", "f(1)"],
+        "too-many-arguments",
+        "f() is given 1 positional argument, more than it",
+        None,
+    ),
+    (
+        "nonecall",
+        ["f=None", "f()"],
+        "none-used",
+        "f is None: it was set to None (In[1], line 1) and to",
+        None,
+    ),
+    (
+        "strfmt",
+        ["'%d items' % 'three'"],
+        "wrong-format",
+        "'three' is of type str, and the format '%d' is for",
+        None,
+    ),
+    (
+        "fmt",
+        ["x='3'", "f'{x:.2f}'"],
+        "wrong-format",
+        "x ('3') is of type str, and the format 'f' is for",
+        "f'{float(x):.2f}'",
+    ),
+    (
+        "fmtnone",
+        ["x=None", "f'{x:.2f}'"],
+        "none-used",
+        "x is None: it was set to None (In[1], line 1) and to",
+        None,
+    ),
+    (
+        "idx float",
+        ["xs=[1,2,3,4]\nmid=len(xs)/2", "xs[mid]"],
+        "float-index",
+        "mid is 2.0, a float, and a whole number is needed (`/`",
+        "xs=[1,2,3,4]\nmid=len(xs) // 2",
+    ),
+    (
+        "npidx",
+        ["import pandas as pd, numpy as np\na=np.arange(3)", "a[1.0]"],
+        "float-index",
+        "1.0 is 1.0, a float, and a whole number is needed (`/`",
+        "a[int(1.0)]",
+    ),
+    (
+        "ordict",
+        ["d={'b':1}", "d.b"],
+        "key-as-attribute",
+        "'b' is a key of the dict d, not an",
+        'd["b"]',
+    ),
+    (
+        "self2",
+        [
+            "class A:\n"
+            "    def __init__(self, n):\n"
+            "        n = n\n"
+            "    def get(self):\n"
+            "        return self.n",
+            "A(3).get()",
+        ],
+        "missing-self",
+        "A has no 'n': `n = n` (In[1], line 3) makes a local",
+        "class A:\n"
+        "    def __init__(self, n):\n"
+        "        self.n = n\n"
+        "    def get(self):\n"
+        "        return self.n",
+    ),
+    (
+        "getattrm",
+        ["class A:\n    total = 0\n    def run(self): return self.totl", "A().run()"],
+        "near-miss-attribute",
+        "A has no attribute 'totl'; it has 'total', spelled almost",
+        "class A:\n    total = 0\n    def run(self): return self.total",
+    ),
+    (
+        "abstract",
+        [
+            "from abc import ABC, abstractmethod\n"
+            "class B(ABC):\n"
+            "    @abstractmethod\n"
+            "    def go(self): pass\n"
+            "class C(B): pass",
+            "C()",
+        ],
+        "abstract-class",
+        "C does not define go, which its base class",
+        None,
+    ),
+    (
+        "superinit",
+        [
+            "class A:\n"
+            "    def __init__(self, a): self.a=a\n"
+            "class B(A):\n"
+            "    def __init__(self): self.b=1",
+            "B().a",
+        ],
+        "no-super-init",
+        "A.__init__ sets 'a' (In[1], line 2), and B.__init__ (In[1],",
+        None,
+    ),
+    ("lenint", ["n=5", "len(n)"], "unfit-value", "n (5) is of type int, which has no", None),
+    (
+        "idxcol",
+        [
+            "import pandas as pd, numpy as np\ndf=pd.DataFrame({'a':[1],'b':[2]}).set_index('a')",
+            "df['a']",
+        ],
+        "column-is-index",
+        "'a' is no column of df but the name of its",
+        None,
+    ),
+    (
+        "dropc",
+        ["import pandas as pd, numpy as np\ndf=pd.DataFrame({'a':[1]})", "df.drop(columns=['b'])"],
+        "missing-key",
+        "df has no column",
+        None,
+    ),
+    (
+        "locrow",
+        ["import pandas as pd, numpy as np\ndf=pd.DataFrame({'a':[1]},index=['x'])", "df.loc['y']"],
+        "missing-key",
+        "df has no row label",
+        None,
+    ),
+    (
+        "sortv",
+        [
+            "import pandas as pd, numpy as np\ndf=pd.DataFrame({'price':[1]})",
+            "df.sort_values('prise')",
+        ],
+        "near-miss-column",
+        "df has no column 'prise'; it has 'price', spelled almost",
+        "df.sort_values('price')",
+    ),
+    (
+        "mergekey",
+        [
+            "import pandas as pd, numpy as np\na=pd.DataFrame({'id':[1]}); b=pd.DataFrame({'ID':[1]})",
+            "a.merge(b, on='id')",
+        ],
+        "near-miss-column",
+        "b has no column 'id'; it has 'ID', which differs only in",
+        None,
+    ),
+    (
+        "polars groupby",
+        ["import polars as pl\ndf=pl.DataFrame({'a':['1','2']})", "df.groupby('a')"],
+        "removed-name",
+        "polars.DataFrame.groupby is no longer there: it was removed",
+        "df.group_by('a')",
+    ),
 ]
 VALUES = [
     (
@@ -756,6 +1047,86 @@ VALUES = [
         ["async def get(): return 1", "r=get()"],
         "not-awaited",
         "r is a coroutine that was never awaited (In[2], line",
+        None,
+    ),
+    (
+        "textsum",
+        "t",
+        ["import pandas as pd, numpy as np\ndf=pd.DataFrame({'p':['1','2']})", "t=df['p'].sum()"],
+        "texts-as-numbers",
+        "df['p'] is a column of text (dtype str), numbers stored as",
+        None,
+    ),
+    (
+        "moji",
+        "s",
+        ["s='cafÃ©'"],
+        "wrong-encoding",
+        "s is 'cafÃ©': UTF-8 that was read as another encoding",
+        None,
+    ),
+    (
+        "classattr",
+        "b.items",
+        [
+            "class A:\n"
+            "    items=[]\n"
+            "    def add(self,x): self.items.append(x)\n"
+            "a=A(); b=A()\n"
+            "a.add(1)"
+        ],
+        "class-attribute",
+        "'items' belongs to the class A: all its objects share one",
+        None,
+    ),
+    (
+        "race",
+        "n",
+        [
+            "from threading import Thread\n"
+            "n=0\n"
+            "def work():\n"
+            "    global n\n"
+            "    for _ in range(10):\n"
+            "        n += 1\n"
+            "ts=[Thread(target=work) for _ in range(2)]\n"
+            "[t.start() for t in ts]\n"
+            "[t.join() for t in ts]"
+        ],
+        "shared-by-threads",
+        "Threads that run work() change 'n' without a lock (In[1],",
+        None,
+    ),
+    (
+        "hidden2",
+        "x",
+        ["import pandas as pd, numpy as np\ndf=pd.DataFrame({'size':[1],'b':[2]})", "x=df.size"],
+        "hidden-column",
+        "df.size is an attribute every DataFrame has, not the column",
+        "x=df['size']",
+    ),
+    (
+        "coros",
+        "rs",
+        ["async def g(): return 1", "rs=[g() for _ in range(2)]"],
+        "not-awaited",
+        "rs is a coroutine that was never awaited (In[2], line",
+        None,
+    ),
+    (
+        "isnan",
+        "m",
+        ["import pandas as pd, numpy as np\nv=float('nan')", "m = v == np.nan"],
+        "compared-with-nan",
+        "v is NaN, and NaN equals nothing, not even",
+        None,
+    ),
+    (
+        "uint",
+        "d",
+        ["import pandas as pd, numpy as np\na=np.array([200],dtype='uint8')", "d=a+a"],
+        "small-dtype",
+        "a is of dtype uint8: results beyond its range wrap around",
         None,
     ),
 ]
