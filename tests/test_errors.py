@@ -144,6 +144,7 @@ WITHOUT_HINT = {
         "holds its remedy"
     ),
     "There is nothing to {verb}. Name a file, or - for stdin.": "holds its remedy",
+    "There is nothing to complete. Give code, --file, or - for stdin.": "holds its remedy",
     "{here.command_path!r} has no command {word!r}.": "the usage follows it",
 }
 

@@ -77,10 +77,12 @@ class _Found:
         rank public names before `_private` and `__special__` ones."""
         word = self.place.word
         known = self._batch_of
-        new = [name for name in names if name.startswith(word) and name not in known]
+        new = [name for name in names if name.startswith(word)]
+        if known:
+            new = [name for name in new if name not in known]
         known.update(dict.fromkeys(new, _Batch(kind, rank, more)))
         if not word.startswith("_"):
-            private = [name for name in new if name.startswith("_")]
+            private = [] if word else [name for name in new if name.startswith("_")]
             if private:
                 new = [name for name in new if not name.startswith("_")]
                 special = [name for name in private if name.startswith("__")]
@@ -161,7 +163,7 @@ def _attributes(found: _Found, seen: Seen) -> None:
         reading.attribute_names(value),
         "",
         1,
-        lambda name: _member(kind, name, reading.attribute(value, name), own=name in own),
+        lambda name: _member(kind, name, reading.attribute(value, name, own), own=name in own),
     )
 
 

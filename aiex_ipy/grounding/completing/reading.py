@@ -23,8 +23,8 @@ from aiex_ipy.grounding.live.static import (
     mro,
 )
 
-MOST_KEYS = 20_000
-"""Keys and columns looked at: a scan of so many takes about a millisecond."""
+MOST_KEYS = 10_000
+"""Keys and columns looked at: a scan of so many takes about two milliseconds."""
 MOST_WRAPPERS = 20
 _METHODS = (staticmethod, classmethod)
 _GETTERS_IN_C = frozenset(("builtins", "datetime", "functools", "numpy", "types"))
@@ -102,14 +102,14 @@ def answers_more(value: Any) -> bool:
     )
 
 
-def attribute(value: Any, name: str) -> Any:
+def attribute(value: Any, name: str, mine: dict[str, Any] | None = None) -> Any:
     """Return an attribute as far as that runs no code of its class, else MISSING.
 
     A slot's content, what stands in the instance, the class's functions and plain values. Getters
-    in C are asked of numpy's and builtin types alone.
+    in C are asked of numpy's and builtin types alone. `mine` is `own(value)` where it is known.
     """
     if is_a(value, ModuleType):
-        return own(value).get(name, MISSING)
+        return (own(value) if mine is None else mine).get(name, MISSING)
     if is_class(value):
         found = in_class(value, name)
         if found is MISSING:
@@ -126,8 +126,8 @@ def attribute(value: Any, name: str) -> Any:
             return MISSING
     if found is not MISSING and _has_set(found):
         return MISSING
-    mine = own(value).get(name, MISSING)
-    return mine if mine is not MISSING else _unwrapped(found)
+    stored = (own(value) if mine is None else mine).get(name, MISSING)
+    return stored if stored is not MISSING else _unwrapped(found)
 
 
 def _of_c(cls: type) -> bool:
@@ -238,14 +238,14 @@ def keys(value: Any) -> tuple[list[Any], bool] | None:
         return sorted(os.environ), True
     if not is_a(value, dict):
         return None
-    found = [key for key, _ in _items(value)]
+    found: list[Any] = _first(dict.keys(value))
     return found, len(found) == dict.__len__(value)
 
 
-def _items(value: dict[Any, Any]) -> list[tuple[Any, Any]]:
+def _first(view: Iterable[Any]) -> list[Any]:
     for _ in range(3):
         try:
-            return list(islice(dict.items(value), MOST_KEYS))
+            return list(islice(view, MOST_KEYS))
         except RuntimeError:  # another thread changed it meanwhile
             continue
     return []
@@ -262,7 +262,7 @@ def item(value: Any, key: Any) -> Any:
             return MISSING
     if not is_a(value, dict):
         return MISSING
-    for each, found in _items(value):
+    for each, found in _first(dict.items(value)):
         if type(each) is type(key) and each == key:
             return found
     return MISSING

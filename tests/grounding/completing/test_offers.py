@@ -294,7 +294,7 @@ def test_a_huge_dict_and_a_wide_table_are_looked_at_in_part() -> None:
     for fragment, what in (('big["k1', "keys"), ('wide["c1', "columns")):
         found = offers_at(place_of(fragment), names)
         assert len(found.items) == MOST_OFFERS
-        assert found.notices == (f"Only the first 20,000 {what} were looked at.",)
+        assert found.notices == (f"Only the first 10,000 {what} were looked at.",)
 
 
 @given(st.text(alphabet="abd._fx \n\t'\"#()[]{}=,:1%\\é", max_size=60))
