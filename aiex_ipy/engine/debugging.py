@@ -12,7 +12,10 @@ from aiex_ipy.errors import UsageError
 from aiex_ipy.grounding.diagnosis.diagnose import diagnose
 from aiex_ipy.grounding.facts import Subject
 from aiex_ipy.grounding.failure.capture import capture
+from aiex_ipy.grounding.failure.moment import Moment
+from aiex_ipy.grounding.failure.record import Failure
 from aiex_ipy.grounding.failure.sources import nameless
+from aiex_ipy.grounding.fix import Source
 from aiex_ipy.operations.debug import DebugRequest
 
 LAST: Any = object()
@@ -44,16 +47,27 @@ def debug_request(
         project_dir=str(engine.settings.project_dir or ""),
         expression=expression,
     )
-    frame = moment.frame
     return DebugRequest(
         failure=failure,
         diagnoses=diagnose(moment),
-        source=frame.source if frame is not None else None,
+        source=_source(failure, moment, around),
         context=tuple(context),
         provider=provider,
         model=model,
         allow_secret_file=allow_secret_file,
     )
+
+
+def _source(failure: Failure, moment: Moment, around: Surroundings | None) -> Source | None:
+    """The text a fix is for: that of the frame which failed, else the last cell that made the
+    wrong value."""
+    if moment.frame is not None:
+        return moment.frame.source
+    if not failure.cells or around is None:
+        return None
+    number = failure.cells[-1].number
+    codes = [each.code for each in around.cells if each.number == number is not None]
+    return Source(path=failure.cells[-1].label, text=codes[-1], cell=number) if codes else None
 
 
 def _last(around: Surroundings | None) -> BaseException:

@@ -34,7 +34,9 @@ def sections(
         said = "\n".join(f"{d.certainty}: {d.cause} {'; '.join(d.evidence)}" for d in diagnoses)
         found.append(Section(title="What the facts say", text=said, rank=3))
     if failure.cells:
-        cells = "\n\n".join(f"# {each.label}\n{each.code}" for each in failure.cells)
+        cells = "\n\n".join(f"# {each.label}\n{each.marked}" for each in failure.cells)
+        if any(each.lines for each in failure.cells):
+            cells = f"-> marks the statements that did.\n\n{cells}"
         found.append(Section(title="Earlier cells that made these values", text=cells, rank=4))
     found += _other_frames(failure, frame)
     if source is not None:

@@ -19,6 +19,8 @@ SHOWN_LINES = 2
 """Source lines shown before and after the failing one; the model is told more."""
 SHOWN_ASKED = 14
 """Values shown where it was a value that was asked about."""
+SHOWN_MADE = 12
+"""Statements shown that made a wrong value."""
 WIDTH = 160
 """Characters of a line of values or of a frame."""
 UNTOLD = "The facts alone do not tell the cause."
@@ -100,13 +102,25 @@ def parts(failure: Failure) -> list[Part]:
         found.append((f"Stack of {name}", [each for f in frames for each in _one_line(f)]))
     if failure.cells:
         labels = ", ".join(each.label for each in failure.cells)
-        found.append((f"Made by {labels}", []))
+        made = _made(failure) if failure.kind == "value" else []
+        found.append((f"Made by {labels}", made))
     if failure.versions:
         said = ", ".join(f"{each.name} {each.version}" for each in failure.versions)
         found.append((said, []))
     if failure.left_out:
         found.append((f"Left out: {'; '.join(failure.left_out)}", []))
     return found
+
+
+def _made(failure: Failure) -> list[str]:
+    """The statements that made a wrong value, the last ones."""
+    lines = [
+        f"{cell.label}: {line.removeprefix('-> ')}"
+        for cell in failure.cells
+        for line in cell.marked.splitlines()
+        if line.startswith("->")
+    ]
+    return lines[-SHOWN_MADE:]
 
 
 def _callers(failure: Failure, frame: FrameRecord | None) -> list[str]:

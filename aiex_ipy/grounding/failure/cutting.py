@@ -100,6 +100,10 @@ def _kept(names: Sequence[str], wanted: Sequence[str], most: int) -> list[str]:
     return [each for number, each in enumerate(names) if number < most or each in near]
 
 
+GAP = "   […]"
+"""Stands for lines of a cell that were left out."""
+
+
 def _fewer_cells(failure: Failure) -> Failure:
     cells = failure.cells[-MOST_CELLS:]
     left = failure.left_out
@@ -111,11 +115,26 @@ def _fewer_cells(failure: Failure) -> Failure:
 def _shorter_cell(cell: RanCell, most: int = CELL_CHARACTERS) -> RanCell:
     if len(cell.code) <= most:
         return cell
+    if cell.lines:
+        cell = _only_marked(cell)
+        if len(cell.code) <= most:
+            return cell
     lines = cell.code.splitlines()
     half = most // 2
     head, tail = cell.code[:half], cell.code[-half:]
     left = len(lines) - head.count("\n") - tail.count("\n")
     return replace(cell, code=f"{head}\n# [… about {left} lines …]\n{tail}")
+
+
+def _only_marked(cell: RanCell) -> RanCell:
+    """The cell with its marked lines alone, the marks written into them."""
+    kept: list[str] = []
+    for line in cell.marked.splitlines():
+        if line.startswith("->"):
+            kept.append(line)
+        elif not kept or kept[-1] != GAP:
+            kept.append(GAP)
+    return replace(cell, code="\n".join(kept), lines=())
 
 
 def _outer(change: Change) -> Callable[[Failure], Failure]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Sequence
 
+from msgspec.structs import replace
+
 from aiex_ipy.grounding.cells import RanCell
 from aiex_ipy.grounding.failure.evaluate import lookup
 from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
 from aiex_ipy.grounding.failure.variables import own_nodes, statement_of
 from aiex_ipy.grounding.notebook import read_cell
-from aiex_ipy.grounding.slicing import slice_cells
+from aiex_ipy.grounding.slicing import slice_statements
 
 MOST_CELLS = 400
 """Newest cells that are looked through."""
@@ -27,7 +29,7 @@ def earlier_cells(moment: Moment) -> tuple[RanCell, ...]:
     frames = [each for each in frames if each.source is not None and each.source.cell is not None]
     if not frames:
         asked = _of_expression(moment.expression)
-        return _sliced(cells, asked, moment) if asked else ()
+        return tuple(_sliced(cells, asked, moment).values()) if asked else ()
     outer = frames[0]
     top = _number(outer) if outer.code.co_name == "<module>" else None
     before = next((n for n, each in enumerate(cells) if each.number == top and top), len(cells))
@@ -35,12 +37,14 @@ def earlier_cells(moment: Moment) -> tuple[RanCell, ...]:
     if top is not None:
         ran.append(RanCell(number=top, code=_prefix(outer)))
     names = dict.fromkeys(name for each in frames for name in _globals_used(each))
-    found = {id(each): each for each in _sliced(ran, names, moment)}
+    found = _sliced(ran, names, moment)
     home = {_number(each) for each in frames} - {top}
     for each in ran:
         if each.number is not None and each.number in home:
-            found[id(each)] = each
-    return tuple(each for each in ran if id(each) in found and (top is None or each.number != top))
+            found.setdefault(id(each), each)
+    return tuple(
+        found[id(each)] for each in ran if id(each) in found and (top is None or each.number != top)
+    )
 
 
 def names_in(cells: Sequence[RanCell]) -> list[str]:
@@ -55,8 +59,12 @@ def names_in(cells: Sequence[RanCell]) -> list[str]:
     return list(found)
 
 
-def _sliced(cells: Sequence[RanCell], names: Iterable[str], moment: Moment) -> tuple[RanCell, ...]:
-    return slice_cells(cells, names, live=moment.names)
+def _sliced(cells: Sequence[RanCell], names: Iterable[str], moment: Moment) -> dict[int, RanCell]:
+    """The cells of the slice by the id of what they were given as, each with its lines."""
+    return {
+        id(each.cell): replace(each.cell, lines=each.lines)
+        for each in slice_statements(cells, names, live=moment.names)
+    }
 
 
 def _number(frame: LiveFrame) -> int | None:
