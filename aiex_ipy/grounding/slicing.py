@@ -17,6 +17,7 @@ from msgspec import Struct
 from aiex_ipy.grounding.cells import RanCell
 from aiex_ipy.grounding.dataflow.statements import Run, steps_behind
 from aiex_ipy.grounding.dataflow.values import Thing
+from aiex_ipy.grounding.python import Uncollected
 
 _SINGLE = (int, float, complex, str, bytes, bool, type(None), type, ModuleType, FunctionType)
 
@@ -56,8 +57,9 @@ def slice_statements(
     """Return the cells of `slice_cells`, each with the statements that matter."""
     ran = cells[: len(cells) if before is None else before]
     run = Run(module_source, star_names)
-    for each in ran:
-        run.add(each.code, ok=each.ok)
+    with Uncollected():
+        for each in ran:
+            run.add(each.code, ok=each.ok)
     if live:
         _make_one(run, live)
     lines: dict[int, list[tuple[int, int]]] = {}

@@ -239,6 +239,7 @@ def test_functions_are_followed_where_they_are_called(
             ["xs = [1]", "g = (x * k for x in xs)", "k = 3", "r = list(g)", "q = 2"],
             [1, 2, 3, 4],
         ),
+        ("b", ["a = []", "b = []", "a, b = b, a", "a.append(1)"], [1, 2, 3]),
         ("x", ["x = 1", "y = [x for x in range(3)]"], [1]),
         ("z", ["a = [0]", "g = (x for x in a)", "y = list(g)", "z = list(g)"], [1, 2, 3, 4]),
     ],
@@ -407,3 +408,12 @@ def test_cells_that_have_nothing_to_do_with_it_stay_out(
     start = ["a = 1", "b = [2]", "c = [b]", "d = 0", "def f(x):\n    return x", "g = iter([])"]
     cells = ran(*start, own[0], *codes[:3], own[1], *codes[3:], own[2])
     assert [cell.code for cell in slice_cells(cells, ["left"])] == own
+
+
+def test_code_that_calls_itself_in_every_way_ends() -> None:
+    """What is followed in one step is bounded: a module of the standard library as a cell."""
+    import tabnanny
+    from pathlib import Path
+
+    cells = ran(Path(tabnanny.__file__).read_text("utf-8"), "x = main()", "y = 1")
+    assert 1 in [cell.number for cell in slice_cells(cells, ["x"])]

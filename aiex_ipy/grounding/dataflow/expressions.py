@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from aiex_ipy.grounding.dataflow import calls
@@ -23,11 +24,14 @@ from aiex_ipy.grounding.dataflow.values import (
     written,
 )
 from aiex_ipy.grounding.effects import MUTATORS
+from aiex_ipy.grounding.tree import nodes_in
 
 MOST_DEPTH = 12
 """Calls of the user's own functions inside each other that are followed."""
-MOST_STATEMENTS = 4_000
+MOST_STATEMENTS = 1_000
 """Statements of called functions that are followed in one step."""
+MOST_THINGS = 100
+"""Things told apart that one step makes; those beyond are one."""
 _COMMON = frozenset({"read", "close", "readline", "readlines", "seek", "send", "throw"})
 _TAKES_ITEMS = frozenset({"extend", "update", "extendleft", "difference_update"})
 _BUILTINS = frozenset(dir(builtins))
@@ -79,6 +83,8 @@ class Expressions:
         self.journal: dict[tuple[Frame, str], Binding | None] | None = None
         self.doing: list[ast.AST] = []
         self.budget = MOST_STATEMENTS
+        self.made = 0
+        self.rest: Thing | None = None
 
     # -- names
 
@@ -143,7 +149,13 @@ class Expressions:
 
     def new(self, inside: Iterable[Thing] = (), *, exact: bool = False) -> Value:
         """Return a thing made in this step."""
-        return frozenset((Thing(self.step, inside, exact=exact),))
+        self.made += 1
+        if self.made <= MOST_THINGS:
+            return frozenset((Thing(self.step, inside, exact=exact),))
+        if self.rest is None or self.rest.changes[0] != self.step:
+            self.rest = Thing(self.step)
+        self.rest.hold(inside, self.step)
+        return frozenset((self.rest,))
 
     def change_at(self, node: ast.AST, value: Value, held: Value = NOTHING) -> None:
         """Change what `node` is an attribute or item of; a name whose value is not known to be
@@ -275,6 +287,9 @@ class Expressions:
     def consume(self, value: Value) -> None:
         """Use up the iterators in a value, and run its generators."""
         for thing in value:
+            self.budget -= len(thing.inside) >> 5
+            if self.budget <= 0:
+                return
             for each in (thing, *thing.inside):
                 if each.once:
                     each.change(self.step)
@@ -453,6 +468,7 @@ class Expressions:
         node = function.node
         if self.doing.count(node) > 1 or len(self.doing) >= MOST_DEPTH or self.budget <= 0:
             return given.every
+        self.budget -= 1
         before = self.frame
         self.doing.append(node)
         try:
@@ -649,9 +665,8 @@ def _decorated(node: ast.AST, *names: str) -> bool:
     return not found.isdisjoint(names) or ("setter" in found and "property" in names)
 
 
+@lru_cache(maxsize=4096)
 def _generates(node: ast.AST) -> bool:
-    from aiex_ipy.grounding.tree import nodes_in
-
     return any(isinstance(at, ast.Yield | ast.YieldFrom) for at in nodes_in(node, nested=False))
 
 

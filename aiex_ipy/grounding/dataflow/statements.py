@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from aiex_ipy.grounding.dataflow.cell_text import CellText, cell_text
@@ -56,7 +56,6 @@ class Run(Expressions):
         self.modules: dict[str, Module] = {}
         self._source_of = source_of
         self._names_of = names_of
-        self._exits: dict[ast.AST, bool] = {}
 
     def add(self, code: str, *, ok: bool = True) -> None:
         """Run one cell. Of one that failed any statement may have run, but the last did not come
@@ -85,6 +84,7 @@ class Run(Expressions):
         self.reads = {}
         self.missing = []
         self.budget = MOST_STATEMENTS
+        self.made = 0
 
     def _end(self) -> None:
         step = self.steps[self.step]
@@ -127,6 +127,8 @@ class Run(Expressions):
     def run(self, body: Iterable[ast.stmt]) -> None:
         for statement in body:
             self.budget -= 1
+            if self.budget <= 0 and self.doing:
+                return
             self.statement(statement)
 
     def statement(self, node: ast.stmt) -> None:
@@ -150,18 +152,9 @@ class Run(Expressions):
             if self.budget <= 0:
                 return
             self.statement(statement)
-            if self._leaves(statement):
+            if _leaves(statement):
                 self.branches([partial(self.run, body[at + 1 :])], complete=False)
                 return
-
-    def _leaves(self, node: ast.stmt) -> bool:
-        known = self._exits.get(node)
-        if known is None:
-            known = not isinstance(node, _LEAVES) and any(
-                isinstance(at, ast.Return | ast.Raise) for at in nodes_in(node, nested=False)
-            )
-            self._exits[node] = known
-        return known
 
     def branches(self, bodies: Iterable[Callable[[], None]], *, complete: bool) -> None:
         """Run ways of which one is gone, or none unless `complete`, and join what they bind."""
@@ -207,10 +200,12 @@ class Run(Expressions):
             parts: list[Any] = [None] * len(target.elts)
             if isinstance(source, ast.Tuple | ast.List) and len(source.elts) == len(target.elts):
                 parts = source.elts
-            for each, part in zip(target.elts, parts, strict=True):
-                held = elements(value)
-                if isinstance(part, ast.Name | ast.Constant):
-                    held = self.value(part)
+            whole = elements(value)
+            told = [  # before the first target is bound: `a, b = b, a`
+                self.value(part) if isinstance(part, ast.Name | ast.Constant) else whole
+                for part in parts
+            ]
+            for each, held in zip(target.elts, told, strict=True):
                 if isinstance(each, ast.Starred):
                     self.assign(each.value, self.new(held, exact=True))
                 else:
@@ -309,7 +304,8 @@ class Run(Expressions):
             self.run(node.body)
 
         self.branches([once], complete=False)
-        self.branches([once], complete=False)
+        if self.budget > 0:  # what the end of the body binds, its beginning finds
+            self.branches([once], complete=False)
         self.branches([lambda: self.run(node.orelse)], complete=False)
 
     def within(self, node: ast.With | ast.AsyncWith) -> None:
@@ -336,7 +332,8 @@ class Run(Expressions):
 
         def caught(handler: ast.ExceptHandler) -> Callable[[], None]:
             def way() -> None:
-                self.branches([body], complete=False)
+                if self.budget > 0:
+                    self.branches([body], complete=False)
                 self.value(handler.type)
                 if handler.name:
                     self.bind(handler.name, self.new())
@@ -442,6 +439,14 @@ class Run(Expressions):
             self.bind(each, self.from_module(module, each))
         if not names:
             self.may_bind_everything()
+
+
+@lru_cache(maxsize=4096)
+def _leaves(node: ast.stmt) -> bool:
+    """True when a function may be left inside a statement."""
+    return not isinstance(node, _LEAVES) and any(
+        isinstance(at, ast.Return | ast.Raise) for at in nodes_in(node, nested=False)
+    )
 
 
 def _takes_names(caught: ast.expr | None) -> bool:
