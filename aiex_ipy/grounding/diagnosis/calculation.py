@@ -25,6 +25,8 @@ from aiex_ipy.grounding.diagnosis.sight import (
 )
 from aiex_ipy.grounding.failure.moment import Moment
 
+MOST_ROWS = 100_000
+"""Rows of columns whose indexes are compared."""
 SMALL_DTYPES = frozenset({"int8", "uint8", "int16", "uint16"})
 
 
@@ -257,7 +259,8 @@ def _operator(
 ) -> Diagnosis | None:
     evidence = (f"{part.place}: {text_of(node, 60)}",)
     a, b = known(moment, left, part.frame)[1], known(moment, right, part.frame)[1]
-    if is_a(a, "pandas.Series") and is_a(b, "pandas.Series"):
+    both = is_a(a, "pandas.Series") and is_a(b, "pandas.Series")
+    if both and len(a) + len(b) <= MOST_ROWS:
         shared = len(a.index.intersection(b.index))
         if shared < max(len(a), len(b)):
             return Diagnosis(

@@ -20,6 +20,9 @@ from aiex_ipy.grounding.diagnosis.sight import (
 )
 from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
 
+MOST_CELLS = 1_000_000
+"""Cells of a table whose missing values are counted."""
+
 
 def unfit_data(moment: Moment) -> Iterator[Diagnosis]:
     """What scikit-learn refuses: not fitted, other columns, missing values, one dimension."""
@@ -83,7 +86,7 @@ def _shapes(frame: LiveFrame) -> tuple[str, ...]:
 def _nan_columns(frame: LiveFrame) -> str:
     for node in nodes_at_fault(frame, ast.expr):
         known, value = value_of(node, frame)
-        if known and is_a(value, "pandas.DataFrame") and len(value) <= 1_000_000:
+        if known and is_a(value, "pandas.DataFrame") and value.size <= MOST_CELLS:
             counts = value.isna().sum()
             holes = [
                 f"{name!r} {int(n)}" for name, n in zip(counts.index, counts, strict=True) if n

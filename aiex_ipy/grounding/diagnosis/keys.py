@@ -334,7 +334,7 @@ def _elsewhere(moment: Moment, frame: LiveFrame, key: Any, value: Any) -> str | 
 
 def _renamed_before(moment: Moment, key: Any) -> str | None:
     """A cell that renamed or dropped the column."""
-    for cell in earlier_cells(moment):
+    for cell in earlier_cells(moment, having=str(key)):
         for node in ast.walk(cell.tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 named = _naming([*node.args, *(k.value for k in node.keywords)], key)

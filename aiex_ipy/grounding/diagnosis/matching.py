@@ -23,11 +23,14 @@ from aiex_ipy.grounding.diagnosis.sight import (
 )
 from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
 
+MOST_ROWS = 100_000
+"""Rows of tables whose values are compared: more would take longer than the whole report may."""
+
 
 def filter_without_rows(moment: Moment, part: Part, node: ast.Subscript) -> Diagnosis | None:
     """`df[df.city == "paris"]` where no row has that value."""
     seen, table = known(moment, node.value, part.frame)
-    if not seen or not is_a(table, "pandas.DataFrame") or not len(table):
+    if not seen or not is_a(table, "pandas.DataFrame") or not 0 < len(table) <= MOST_ROWS:
         return None
     for test in ast.walk(node.slice):
         if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], ast.Eq):
@@ -72,6 +75,8 @@ def odd_merge(moment: Moment, part: Part, call: ast.Call) -> Diagnosis | None:
     if len(keys_a) != 1 or len(keys_b) != 1 or not is_a(a, "pandas.DataFrame"):
         return None
     x, y = keys_a[0], keys_b[0]
+    if len(a) + len(b) > MOST_ROWS:
+        return None
     if not is_a(b, "pandas.DataFrame") or x not in a.columns or y not in b.columns:
         return None
     first, second = a[x], b[y]
@@ -149,7 +154,7 @@ def chained_assignment(moment: Moment) -> Iterator[Diagnosis]:
     used = {
         n.id for part in parts_of(moment) for n in ast.walk(part.node) if isinstance(n, ast.Name)
     }
-    for code, tree, place in texts_of_code(moment):
+    for code, tree, place in texts_of_code(moment, "]["):
         for node in ast.walk(tree):
             match node:
                 case ast.Assign(targets=[ast.Subscript(value=ast.Subscript() as inner) as outer]):

@@ -158,7 +158,7 @@ def _deleted(moment: Moment, frame: LiveFrame, name: str) -> Diagnosis | None:
     scopes: list[tuple[str, list[ast.stmt], int]] = []
     if frame.tree is not None and function is None:
         scopes.append((frame.place, frame.tree.body, frame.line))
-    scopes += [(cell.place, cell.tree.body, 1 << 30) for cell in earlier_cells(moment)]
+    scopes += [(cell.place, cell.tree.body, 1 << 30) for cell in earlier_cells(moment, having=name)]
     for place, body, before in scopes:
         for node in reversed(list(ast.walk(ast.Module(body=body, type_ignores=[])))):
             if isinstance(node, ast.Delete) and node.lineno < before:
@@ -245,7 +245,7 @@ def _elsewhere(moment: Moment, frame: LiveFrame, name: str) -> Diagnosis | None:
 def _inside_function(moment: Moment, frame: LiveFrame, name: str) -> Diagnosis | None:
     current = enclosing_function(frame)
     texts: list[tuple[str, ast.AST]] = [] if frame.tree is None else [(frame.place, frame.tree)]
-    texts += [(cell.place, cell.tree) for cell in earlier_cells(moment)]
+    texts += [(cell.place, cell.tree) for cell in earlier_cells(moment, having=name)]
     for place, tree in texts:
         for node in ast.walk(tree):
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node is current:

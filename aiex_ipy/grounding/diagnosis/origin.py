@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import linecache
 import os
+import re
 import types
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 from aiex_ipy.grounding.cells import RanCell
@@ -154,9 +156,9 @@ def origin(moment: Moment, frame: LiveFrame, name: str) -> Origin | None:
     return in_cells(moment, name)
 
 
-def in_cells(moment: Moment, name: str, *, failed: bool = True) -> Origin | None:
+def in_cells(moment: Moment, name: str) -> Origin | None:
     """Return the newest binding of a name in the cells that ran before the failing one."""
-    for cell in earlier_cells(moment, failed=failed):
+    for cell in earlier_cells(moment, having=name):
         found = bindings(cell.tree.body, name)
         if found:
             last = found[-1]
@@ -169,19 +171,28 @@ def in_cells(moment: Moment, name: str, *, failed: bool = True) -> Origin | None
     return None
 
 
-def earlier_cells(moment: Moment, *, failed: bool = True) -> Iterator[Text]:
-    """Yield the cells before the failing one, newest first."""
+def earlier_cells(moment: Moment, *, having: str = "") -> Iterator[Text]:
+    """Yield the cells before the failing one, newest first; those alone whose code has a text
+    or name."""
     cells = list(moment.cells)
     if cells and not cells[-1].ok:
         cells.pop()
     for cell in reversed(cells[-500:]):
-        if not cell.ok and not failed:
+        if not _has(cell.code, having):
             continue
         text = _cell(cell)
         if text is not None:
             yield text
 
 
+def _has(code: str, text: str) -> bool:
+    """True if the code has the text; a name must stand there as a word of its own."""
+    if text not in code:
+        return False
+    return not text.isidentifier() or re.search(rf"\b{text}\b", code) is not None
+
+
+@lru_cache(maxsize=512)
 def _cell(cell: RanCell) -> Text | None:
     ran = read_cell(cell.code).text
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from weakref import WeakKeyDictionary
 
 from aiex_ipy.grounding.diagnosis.edit import Code
 from aiex_ipy.grounding.diagnosis.origin import (
@@ -47,8 +48,17 @@ def doubted(moment: Moment) -> ast.expr | None:
     return None
 
 
+_known_parts: WeakKeyDictionary[Moment, list[Part]] = WeakKeyDictionary()
+
+
 def parts_of(moment: Moment) -> list[Part]:
     """Return the doubted expression and those its names were made by, nearest first."""
+    if moment not in _known_parts:
+        _known_parts[moment] = _parts_of(moment)
+    return _known_parts[moment]
+
+
+def _parts_of(moment: Moment) -> list[Part]:
     node = doubted(moment)
     if node is None:
         return []
@@ -74,11 +84,12 @@ def parts_of(moment: Moment) -> list[Part]:
     return found
 
 
-def texts_of_code(moment: Moment) -> list[tuple[Code, ast.Module, str]]:
-    """Return the code that ran: that of the frames, then earlier cells, newest first."""
+def texts_of_code(moment: Moment, having: str) -> list[tuple[Code, ast.Module, str]]:
+    """Return the code that ran and has a text: that of the frames, then earlier cells, newest
+    first."""
     found: list[tuple[Code, ast.Module, str]] = []
     for frame in reversed(moment.frames):
         if frame.user and frame.tree is not None and all(frame.tree is not t for _, t, _ in found):
             found.append((frame, frame.tree, frame.place))
-    found += [(each, each.tree, each.place) for each in earlier_cells(moment)]
+    found += [(each, each.tree, each.place) for each in earlier_cells(moment, having=having)]
     return found

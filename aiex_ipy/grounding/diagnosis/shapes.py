@@ -29,6 +29,8 @@ _BROADCAST = r"could not be broadcast together|could not broadcast input array|U
 _MATMUL = r"matmul: Input operand|shapes? .* not aligned|mat1 and mat2 shapes"
 _RESHAPE = r"cannot reshape array of size (\d+) into shape (\(.*?\))"
 _JOIN = r"must match exactly|all input arrays must have the same shape"
+MOST_LABELS = 100_000
+"""Labels of an index among which doubles are looked for."""
 Operand = tuple[ast.expr, Any]
 
 
@@ -324,7 +326,8 @@ def _duplicates(frame: LiveFrame) -> str:
     for node in nodes_at_fault(frame, ast.expr):
         known, value = value_of(node, frame)
         if known and (is_a(value, "pandas.DataFrame") or is_a(value, "pandas.Series")):
-            twice = value.index[value.index.duplicated()]
+            index = value.index[:MOST_LABELS]
+            twice = index[index.duplicated()]
             if len(twice):
                 return (
                     f" ({text_of(node, 40)}: {shown(twice[0])} and {len(twice) - 1} more)"

@@ -26,12 +26,15 @@ Node = TypeVar("Node", bound=ast.AST)
 LONGEST_TEXT = 80
 """Characters of one value or expression in a sentence."""
 MOST_ITEMS = 5
-MOST_KEYS = 10_000
+MOST_KEYS = 5_000
 """Keys or columns compared with a misspelled one."""
+MOST_COMPARED = 500
+"""Those of them whose likeness is measured."""
 NUMBERS = (int, float, complex, bool)
 SCALARS = (*NUMBERS, str, bytes, bytearray, type(None))
 CONTAINERS = (list, tuple, dict, set, frozenset)
 _SECRET = re.compile(r"pass(word|wd|phrase)?$|secret|token|api_?key|credential|private_?key", re.I)
+_SEPARATORS = re.compile(r"[\W_]+")
 _module_of = type.__dict__["__module__"].__get__
 _name_of = type.__dict__["__qualname__"].__get__
 _mro_of = type.__dict__["__mro__"].__get__
@@ -200,16 +203,26 @@ def close_to(word: str, known: Iterable[Any], cutoff: float = 0.7, most: int = 3
     Texts that differ only in case, spaces, `_` and `-` come before all others. Source: difflib's
     ratio; 0.7 lets one slip through in a word of four letters.
     """
-    texts = list(dict.fromkeys(each for each in known if type(each) is str and each != word))
-    same = [each for each in texts if _plain(each) == _plain(word) and _plain(word)]
-    near = difflib.get_close_matches(word, texts[:MOST_KEYS], n=most, cutoff=cutoff)
-    lower = {each.lower(): each for each in reversed(texts[:MOST_KEYS])}
-    more = difflib.get_close_matches(word.lower(), list(lower), n=most, cutoff=cutoff)
-    return list(dict.fromkeys([*same, *near, *(lower[each] for each in more)]))[:most]
+    texts = dict.fromkeys(each for each in known if type(each) is str and each != word)
+    plain, letters, size = _plain(word), set(word.casefold()), len(word)
+    same: list[str] = []
+    likely: dict[str, str] = {}
+    for text in texts:
+        low = text.casefold()
+        # Both follow from a ratio of 0.6 at least, or nearly; they spare difflib most texts.
+        if len(letters & set(low)) * 2 >= len(letters) and size <= 2 * len(text) <= 4 * size:
+            likely.setdefault(low, text)
+        if plain and _plain(text) == plain:
+            same.append(text)
+    if len(likely) > MOST_COMPARED:
+        ranked = sorted(likely, key=lambda low: -len(letters & set(low)) + len(set(low) - letters))
+        likely = {low: likely[low] for low in ranked[:MOST_COMPARED]}
+    near = difflib.get_close_matches(word.casefold(), list(likely), n=most, cutoff=cutoff)
+    return list(dict.fromkeys([*same, *(likely[low] for low in near)]))[:most]
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text).casefold()
+    return _SEPARATORS.sub("", text).casefold()
 
 
 def where(frame: LiveFrame | None, line: int | None = None) -> str:

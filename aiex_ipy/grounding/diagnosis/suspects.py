@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from aiex_ipy.grounding.diagnosis.edit import Code, Text, indent_of, rewritten, segment
+from aiex_ipy.grounding.diagnosis.edit import Code, indent_of, rewritten, segment
 from aiex_ipy.grounding.diagnosis.origin import (
     bindings,
     definition,
@@ -137,7 +137,7 @@ def _listed(code: Code | None, node: ast.expr | None) -> Fix | None:
 
 def _uses(moment: Moment, name: str) -> int:
     """How often a name is read in what ran."""
-    trees: list[ast.AST] = [each.tree for each in earlier_cells(moment)]
+    trees: list[ast.AST] = [each.tree for each in earlier_cells(moment, having=name)]
     frame = moment.frame
     if frame is not None and frame.tree is not None:
         trees.append(frame.tree)
@@ -214,7 +214,7 @@ def _aliased(moment: Moment, name: str, value: Any, part: Part) -> Diagnosis | N
         and not (is_a(value, "pandas.DataFrame"))
     ):
         return None
-    for code, tree, place in texts_of_code(moment):
+    for code, tree, place in texts_of_code(moment, name):
         for node in ast.walk(tree):
             match node:
                 case ast.Assign(targets=[ast.Name(id=other)], value=ast.Name(id=source)):
@@ -245,7 +245,7 @@ def _aliased(moment: Moment, name: str, value: Any, part: Part) -> Diagnosis | N
 
 
 def _changed(moment: Moment, name: str) -> str | None:
-    for _, tree, place in texts_of_code(moment):
+    for _, tree, place in texts_of_code(moment, name):
         for node in ast.walk(tree):
             hit: ast.expr | ast.stmt | None = None
             match node:
@@ -315,7 +315,7 @@ def threads_without_lock(moment: Moment) -> Iterator[Diagnosis]:
         for each in ast.walk(part.node)
         if isinstance(each, ast.Name)
     }
-    for _, tree, place in texts_of_code(moment):
+    for _, tree, place in texts_of_code(moment, "global "):
         targets = set()
         for call in ast.walk(tree):
             if isinstance(call, ast.Call) and text_of(call.func).rpartition(".")[2] in {
@@ -397,7 +397,7 @@ def late_binding(moment: Moment) -> Iterator[Diagnosis]:
 def _loop_name(moment: Moment, name: str) -> bool:
     return any(
         each.how == "loop"
-        for _, tree, _ in texts_of_code(moment)
+        for _, tree, _ in texts_of_code(moment, "for ")
         for each in bindings(tree.body, name)
     )
 
@@ -406,7 +406,6 @@ def stale_value(moment: Moment) -> Iterator[Diagnosis]:
     """A name made from another that has been given a new value since."""
     if doubted(moment) is None or len(moment.cells) < 2:
         return
-    cells = list(earlier_cells(moment))[::-1]
     names = {
         each.id: None
         for part in parts_of(moment)
@@ -414,20 +413,24 @@ def stale_value(moment: Moment) -> Iterator[Diagnosis]:
         if isinstance(each, ast.Name)
     }
     for name in names:
-        found = _stale(moment, name, cells)
+        found = _stale(moment, name)
         if found is not None:
             yield found
             return
 
 
-def _stale(moment: Moment, name: str, cells: Sequence[Text]) -> Diagnosis | None:
+def _stale(moment: Moment, name: str) -> Diagnosis | None:
     made = in_cells(moment, name)
     if made is None or made.node is None:
         return None
-    at = max((i for i, each in enumerate(cells) if each.place == made.place), default=len(cells))
     sources = {each.id for each in ast.walk(made.node) if isinstance(each, ast.Name)} - {name}
-    for later in cells[at + 1 :]:
-        for source in sorted(sources):
+    labels = [each.label for each in moment.cells]
+    first = max((i for i, label in enumerate(labels) if label == made.place), default=len(labels))
+    after = set(labels[first + 1 :])
+    for source in sorted(sources):
+        for later in earlier_cells(moment, having=source):
+            if later.place not in after:
+                continue
             again = [b for b in bindings(later.tree.body, source) if b.how == "assigned"]
             if again:
                 return Diagnosis(
