@@ -285,9 +285,10 @@ def attribute(owner: Any, name: str) -> Found:
     if what == "table":
         if name in _TABLE_ATTRIBUTES and not _has_column(owner, name):
             return True, getattr(owner, name)
-        found = _column(owner, name)
-        if found[0]:
-            return found
+        if class_attribute(type(owner), name) is MISSING:  # `df.count` is the method
+            found = _column(owner, name)
+            if found[0]:
+                return found
     kind = owner if is_class(owner) else type(owner)
     held = class_attribute(kind, name)
     if kind is not owner:

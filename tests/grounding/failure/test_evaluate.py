@@ -178,3 +178,12 @@ def test_a_moment_without_frames_uses_the_namespace() -> None:
     moment = Moment(names={"total": [1, 2]})
     assert moment.value("total[1]") == (True, 2)
     assert moment.value("total[") == (False, None)
+
+
+def test_a_method_hides_a_column_of_its_name():
+    """`df.count` is the method also where a column is called so, as in pandas itself."""
+    import pandas as pd
+
+    frame = pd.DataFrame({"count": [1]})
+    found, value = evaluate(ast.parse("df.count", mode="eval").body, Scope({"df": frame}))
+    assert not found or callable(value)
