@@ -262,19 +262,20 @@ class Engine:
 _engines: WeakSet[Engine] = WeakSet()
 _left_behind: list[Engine] = []
 _default: Engine | None = None
+_made_here: Engine | None = None
 _default_lock = threading.Lock()
 
 
 def default_engine() -> Engine:
     """Return the process's engine, made on first use by the session in charge, else here; a forked
     child makes its own."""
-    global _default
-    if (_default is None or _default._closed) and MAKERS:
+    global _default, _made_here
+    if (_default is None or _default._closed or _default is _made_here) and MAKERS:
         made: Engine = MAKERS[-1]()
         return made
     with _default_lock:
         if _default is None or _default._closed:
-            _default = Engine()
+            _default = _made_here = Engine()
         return _default
 
 

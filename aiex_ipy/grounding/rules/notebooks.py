@@ -120,7 +120,7 @@ _ALL = (
         why="Other cells have run and this one has not, or was changed since: what the notebook "
         "shows was made without it.",
         remedy="Restart the kernel, run all cells, and save.",
-        example="In [1]: a = 1\nIn [ ]: b = 2",
+        example="a = 1  # In [1]\nb = 2  # In [ ]",
     ),
 )
 

@@ -19,7 +19,7 @@ from .conftest import Kernel
 @pytest.fixture
 def offline(shell: Any) -> Any:
     """A shell in which no model is asked."""
-    shell.run_line_magic("config", "Aiex.default_provider = 'none'")
+    shell.run_line_magic("config", "Aiex.llm_default_provider = 'none'")
     return shell
 
 
