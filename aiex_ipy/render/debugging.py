@@ -104,6 +104,14 @@ def parts(failure: Failure) -> list[Part]:
         labels = ", ".join(each.label for each in failure.cells)
         made = _made(failure) if failure.kind == "value" else []
         found.append((f"Made by {labels}", made))
+    return found + _last_parts(failure)
+
+
+def _last_parts(failure: Failure) -> list[Part]:
+    """Words around the failure, versions, and what was left out."""
+    found: list[Part] = []
+    if failure.context:
+        found.append((failure.context[0], list(failure.context[1:])))
     if failure.versions:
         said = ", ".join(f"{each.name} {each.version}" for each in failure.versions)
         found.append((said, []))

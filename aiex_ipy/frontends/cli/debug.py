@@ -12,6 +12,8 @@ from aiex_ipy.frontends.cli.options import OUTPUT, options_of
 from aiex_ipy.frontends.cli.output import target_of
 
 COMMAND = "aiex.command"
+SHOWN_LINES = 12
+"""Last lines of a program that printed no traceback."""
 
 
 class WithCommand(click.Command):
@@ -42,7 +44,8 @@ def debug(
     """Run a program (python script.py, pytest, …) and explain why it failed.
 
     Or explain the stack of a running process by its PID, or a traceback in a FILE or on stdin (-).
-    The program's own output is not touched. The exit code is 0 when it could be explained.
+    The program's own output is not touched; with another --output than text it goes to stderr. The
+    exit code is 0 when the failure could be explained.
     """
     from aiex_ipy.engine.debugging import debug_request
     from aiex_ipy.frontends.cli.run import engine_for, show
@@ -59,7 +62,7 @@ def debug(
     }
     with engine_for() as engine:
         if command is not None:
-            request = _ran(engine, command, more)
+            request = _ran(engine, command, output, more)
             if request is None:
                 return 0
         else:
@@ -69,34 +72,47 @@ def debug(
     return 0
 
 
-def _ran(engine: Any, command: list[str], more: dict[str, Any]) -> Any:
+def _ran(engine: Any, command: list[str], output: str, more: dict[str, Any]) -> Any:
     """Run the program; return the request that explains its failure, None when it has none."""
     from aiex_ipy.engine.debugging import debug_request
     from aiex_ipy.frontends.cli.faults import say
     from aiex_ipy.frontends.cli.started import run
+    from aiex_ipy.grounding.failure.printed import looks_printed
+    from aiex_ipy.grounding.failure.record import Failure
     from aiex_ipy.operations.debug import DebugRequest
 
     if not command:
         raise click.UsageError("There is no program after --.")
-    ended = run(command)
+    format, file = target_of(output)
+    ended = run(command, apart=format != "text" and file is None)
     crash = ended.crash
-    if ended.code == 0 and crash is None:
+    printed = looks_printed(ended.stderr)
+    if ended.code == 0 and crash is None and not printed:
         say("aiex: the program ended without an error.")
         return None
     say(f"aiex: the program ended with {ended.how}.")
+    if ended.tests > 1:
+        say(f"aiex: the first of {ended.tests} failed tests that were captured is explained.")
     if crash is not None:
         return DebugRequest(
             failure=crash.failure, diagnoses=crash.diagnoses, source=crash.source, **more
         )
-    if "Traceback (most recent call last)" in ended.stderr:
-        say("aiex: its Python has no aiex, so only the traceback it printed is read.")
-    if not ended.stderr.strip():
+    if printed:
+        say("aiex: it could not be watched, so only the traceback it printed is read.")
+        return debug_request(engine, ended.stderr, **more)
+    last = [line for line in ended.stderr.splitlines() if line.strip()][-SHOWN_LINES:]
+    if not last:
         raise UsageError(
             f"The program ended with {ended.how} and said nothing on stderr.",
             code="nothing_captured",
             hint="Run it so that it shows a Python traceback.",
         )
-    return debug_request(engine, ended.stderr, **more)
+    failure = Failure(
+        kind="text",
+        title=f"The program ended with {ended.how} and no traceback.",
+        context=("Its last words on stderr:", *last),
+    )
+    return DebugRequest(failure=failure, **more)
 
 
 def _named(engine: Any, target: tuple[str, ...], allow_secret_file: bool) -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from aiex_ipy.errors import UsageError
-from aiex_ipy.grounding.crash.record import Crash, environment, read
+from aiex_ipy.grounding.crash.record import Crash, environment, failed_tests, read
 
 MOST_STDERR = 200_000
 """Bytes of the program's stderr that are kept, the last ones: where no hook could run, the
@@ -22,11 +22,12 @@ traceback is read from them."""
 
 class Ended(NamedTuple):
     """How a program ended. `crash` is what it wrote of its failure, None where it wrote nothing;
-    `stderr` the end of what it said."""
+    `stderr` the end of what it said, `tests` how many failed tests were captured."""
 
     code: int
     crash: Crash | None
     stderr: str
+    tests: int = 0
 
     @property
     def how(self) -> str:
@@ -39,8 +40,9 @@ class Ended(NamedTuple):
             return f"signal {-self.code}"
 
 
-def run(command: list[str]) -> Ended:
-    """Run `command` to its end; stdin and stdout are its own, stderr passes through.
+def run(command: list[str], *, apart: bool = False) -> Ended:
+    """Run `command` to its end; stdin and stdout are its own, stderr passes through. With `apart`
+    its stdout goes to our stderr.
 
     An interrupt at the terminal reaches the program, whose end is then awaited. Raises UsageError
     when it cannot be started.
@@ -50,7 +52,7 @@ def run(command: list[str]) -> Ended:
         kept = bytearray()
         handler = signal.signal(signal.SIGINT, _leave_to_the_program)
         try:
-            process = _start(command, written)
+            process = _start(command, written, apart)
             assert process.stderr is not None
             reader = threading.Thread(target=_pass_on, args=(process.stderr, kept), daemon=True)
             reader.start()
@@ -59,7 +61,8 @@ def run(command: list[str]) -> Ended:
         finally:
             signal.signal(signal.SIGINT, handler)
         crash = read(written)
-    return Ended(code, crash, kept.decode("utf-8", "replace"))
+        tests = failed_tests(written)
+    return Ended(code, crash, kept.decode("utf-8", "replace"), tests)
 
 
 def _leave_to_the_program(number: int, frame: object) -> None:
@@ -67,12 +70,14 @@ def _leave_to_the_program(number: int, frame: object) -> None:
     handler is not inherited."""
 
 
-def _start(command: list[str], written: str) -> subprocess.Popen[bytes]:
+def _start(command: list[str], written: str, apart: bool) -> subprocess.Popen[bytes]:
     if command[0] in ("python", "python3") and shutil.which(command[0]) is None:
         command = [sys.executable, *command[1:]]
     env = {**environment(written), "PYTHONFAULTHANDLER": "1"}
     try:
-        return subprocess.Popen(command, env=env, stderr=subprocess.PIPE)
+        return subprocess.Popen(
+            command, env=env, stdout=sys.stderr if apart else None, stderr=subprocess.PIPE
+        )
     except OSError as error:
         raise UsageError(
             f"{command[0]!r} cannot be started: {error.strerror}.",

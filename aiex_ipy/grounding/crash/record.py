@@ -64,6 +64,20 @@ def read(path: str) -> Crash | None:
         data = Path(path).read_bytes()
     except FileNotFoundError:
         return None
+    crashes = _crashes(data, path)
+    return min(crashes, key=lambda each: _ORDER.index(each.where), default=None)
+
+
+def failed_tests(path: str) -> int:
+    """Return how many failing tests wrote a crash."""
+    try:
+        data = Path(path).read_bytes()
+    except FileNotFoundError:
+        return 0
+    return sum(each.where == "test" for each in _crashes(data, path))
+
+
+def _crashes(data: bytes, path: str) -> list[Crash]:
     decoder = msgspec.json.Decoder(Crash)
     crashes = []
     for line in data.splitlines():
@@ -71,4 +85,4 @@ def read(path: str) -> Crash | None:
             crashes.append(decoder.decode(line))
         except msgspec.DecodeError:  # the child was killed while it wrote
             print(f"A crash in {path!r} was not written to its end.", file=sys.stderr)
-    return min(crashes, key=lambda each: _ORDER.index(each.where), default=None)
+    return crashes

@@ -1,6 +1,7 @@
-"""Read a printed traceback: chains, groups, syntax errors, and IPython's own form.
+"""Read a printed traceback: chains, groups, syntax errors, IPython's own form, and faulthandler's.
 
-Source of the forms: CPython's `traceback.TracebackException.format`, IPython 9's `ultratb`.
+Source of the forms: CPython's `traceback.TracebackException.format` and `Python/traceback.c`,
+IPython 9's `ultratb`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _HEADER = re.compile(r"^\s*(?:Exception Group )?Traceback \(most recent call last\):?\s*$")
 _IPYTHON_HEADER = re.compile(r"^\S+\s+Traceback \(most recent call last\)\s*$")
 _FRAME = re.compile(r'^\s*File "(?P<file>[^"\n]+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
+_FATAL = re.compile(r"^Fatal Python error: (?P<message>.*)$")
+_FATAL_STACK = re.compile(r"^(?:Current thread|Thread|Stack) .*\(most recent call first\):$")
+_FATAL_FRAME = re.compile(r'^  File "(?P<file>[^"\n]+)", line (?P<line>\d+) in (?P<function>.+)$')
 _CELL = re.compile(
     r"^(?:File )?(?P<file>Cell In\s?\[\d+\]|In\[\d+\]|<[^>]+>|(?:[A-Za-z]:)?[^\s:]+\.pyx?)"
     r"(?::(?P<line>\d+))?(?:, line (?P<cell>\d+))?(?:,? in (?P<function>[^\s(]+).*)?$"
@@ -46,6 +50,8 @@ def looks_printed(text: str) -> bool:
     if "Traceback (most recent call last)" in text:
         return True
     lines = text.strip().splitlines()
+    if any(_FATAL.match(each) for each in lines):
+        return True
     return any(_FRAME.match(each) for each in lines) and any(
         _ERROR.match(each) and each.partition(":")[0].endswith(("Error", "Exception", "Warning"))
         for each in lines
@@ -58,7 +64,29 @@ def read(text: str, sources: Sources) -> tuple[ErrorRecord, ...]:
         half = MOST_CHARACTERS // 2
         text = text[:half] + "\n" + text[-half:]
     lines = _COLOURS.sub("", text).replace("\r\n", "\n").expandtabs(4).split("\n")
+    fatal = next((n for n, each in enumerate(lines) if _FATAL.match(each)), None)
+    if fatal is not None:
+        return (_fatal(lines[fatal:], sources),)
     return tuple(_chain(lines, sources, 0))
+
+
+def _fatal(lines: Sequence[str], sources: Sources) -> ErrorRecord:
+    """What faulthandler prints when the interpreter itself is ended: the frames of the thread that
+    was running, innermost first there."""
+    first = _FATAL.match(lines[0])
+    frames: list[FrameRecord] = []
+    inside = False
+    for line in lines[1:]:
+        if place := _FATAL_FRAME.match(line):
+            frames.append(_frame(place, (), sources))
+            inside = True
+        elif inside or (frames and _FATAL_STACK.match(line)):
+            break  # the other threads follow
+    return ErrorRecord(
+        type="Fatal Python error",
+        message=first["message"] if first is not None else "",
+        frames=tuple(_fold(frames[::-1])),
+    )
 
 
 def _chain(lines: Sequence[str], sources: Sources, depth: int) -> list[ErrorRecord]:

@@ -60,7 +60,7 @@ def test_a_script_is_run_and_its_crash_explained(aiex: Run) -> None:
 def test_json_is_the_report_and_holds_the_values(aiex: Run) -> None:
     """`--output json` before the `--` is ours."""
     done = aiex("--output", "json", "--", sys.executable, "crash.py")
-    report: dict[str, Any] = json.loads(done.stdout.partition("\n")[2])
+    report: dict[str, Any] = json.loads(done.stdout)
     frame = report["failure"]["errors"][-1]["frames"][-1]
     assert {"items": "[1, 2]"}.items() <= {
         v["name"]: v["value"] for v in frame["variables"]
@@ -140,3 +140,34 @@ def test_what_cannot_be_debugged_is_said(aiex: Run, words: list[str], said: str)
     done = aiex(*words)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_a_crash_of_the_interpreter_is_read(aiex: Run) -> None:
+    """Where a signal ended Python itself, the frames that faulthandler printed are told."""
+    code = "import os\ndef fall():\n    os.kill(os.getpid(), 11)\nfall()"
+    done = aiex("--", sys.executable, "-c", code)
+    assert "Fatal Python error: Segmentation fault" in done.stdout
+    assert "in fall" in done.stdout
+    assert "SIGSEGV" in done.stderr
+
+
+def test_last_words_without_a_traceback_are_shown(aiex: Run) -> None:
+    """`sys.exit("…")` leaves no exception to look into: what was said is."""
+    done = aiex("--", sys.executable, "-c", "import sys; sys.exit('no such table')")
+    assert done.returncode == 0
+    assert "exit code 1 and no traceback" in done.stdout and "no such table" in done.stdout
+
+
+def test_json_is_not_mixed_with_the_programs_words(aiex: Run) -> None:
+    """With `--output json` stdout is the report alone."""
+    done = aiex("--output", "json", "--", sys.executable, "crash.py")
+    assert json.loads(done.stdout)["operation"] == "debug"
+    assert "started" in done.stderr
+
+
+def test_several_failed_tests_are_counted(aiex: Run, tmp_path: Path) -> None:
+    """One is explained, and that there are more is said."""
+    (tmp_path / "test_two.py").write_text("def test_a():\n    1 / 0\ndef test_b():\n    {}['x']\n")
+    done = aiex("--", sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_two.py")
+    assert "ZeroDivisionError" in done.stdout
+    assert "first of 2 failed tests" in done.stderr
