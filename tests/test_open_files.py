@@ -20,6 +20,7 @@ OWN_FILES = {
     "aiex_ipy/grounding/documentation/example_child.py": "the child's own standard output",
     "aiex_ipy/grounding/documentation/looking.py": "the source of cells, which Python has read",
     "aiex_ipy/grounding/evaluation/memory.py": "what Linux tells of this process's memory",
+    "aiex_ipy/grounding/diagnosis/imports.py": "a module of Python's and the file that shadows it",
     "aiex_ipy/grounding/diagnosis/origin.py": "the source of code that ran, as Python has read it",
     "aiex_ipy/grounding/diagnosis/syntax.py": "the source of code that did not parse",
     "aiex_ipy/grounding/crash/record.py": "what a child process left of its crash",

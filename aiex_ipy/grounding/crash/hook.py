@@ -139,6 +139,16 @@ def _watch_threads(module: Any, path: str | int) -> None:
     def died(args: threading.ExceptHookArgs) -> None:
         if args.exc_value is not None:
             note(path, "thread", args.exc_value)
+            with_own_imports(_remember, args)
         shown(args)
 
     module.excepthook = died
+
+
+def _remember(args: threading.ExceptHookArgs) -> None:
+    """Keep what a thread died of: the main thread may miss what it was to write."""
+    try:
+        from aiex_ipy.grounding.failure.deaths import note as remember
+    except ImportError:  # a Python without aiex; the parent says so
+        return
+    remember(args)

@@ -220,20 +220,12 @@ def _submodule(frame: LiveFrame, value: Any, name: str) -> Diagnosis | None:
 
 def _local_shadow(value: types.ModuleType, name: str) -> Diagnosis | None:
     """A file of the user's that took the place of a module of that name."""
-    from aiex_ipy.grounding.diagnosis.imports import shadowing_file
+    from aiex_ipy.grounding.diagnosis.imports import shadowed, shadowing_file
 
-    module = module_name(value)
     file = shadowing_file(value)
     if file is None:
         return None
-    return Diagnosis(
-        rule="shadowed-module",
-        cause=f"{module!r} is not the module you mean but your own file {file}, which has its "
-        "name.",
-        certainty="certain",
-        evidence=(f"{module} was imported from {file}", f"{file} does not define {name!r}"),
-        remedy=f"Rename {file.rpartition('/')[2]}, and delete its __pycache__.",
-    )
+    return shadowed(module_name(value), file, f"{file} does not define {name!r}")
 
 
 def _near(moment: Moment, frame: LiveFrame, value: Any, name: str) -> Diagnosis | None:

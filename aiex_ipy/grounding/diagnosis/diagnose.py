@@ -17,13 +17,17 @@ from aiex_ipy.grounding.diagnosis import (
     imports,
     json_data,
     keys,
+    lifetimes,
+    lost_work,
     matching,
     names,
     nothing,
     operands,
     paths,
     positions,
+    processes,
     quantities,
+    recursion,
     shapes,
     suspects,
     syntax,
@@ -41,8 +45,11 @@ RULES: tuple[Rule, ...] = (
     names.overwritten_name,
     names.undefined_name,
     flow.unbound_local,
+    lost_work.dead_worker,
     attributes.half_made_module,
     attributes.wrong_accessor,
+    processes.option_name,
+    processes.failed_command,
     classes.never_set,
     classes.abstract_class,
     attributes.missing_attribute,
@@ -70,13 +77,16 @@ RULES: tuple[Rule, ...] = (
     shapes.mismatched_shapes,
     shapes.table_mismatch,
     estimators.unfit_data,
-    flow.endless_recursion,
+    recursion.endless_recursion,
     flow.changed_while_looped,
     flow.spent_iterator,
     flow.wrong_pattern,
+    lifetimes.closed_file,
+    lifetimes.context_manager,
     paths.missing_file,
     paths.wrong_kind_of_file,
     paths.wrong_encoding,
+    imports.shadowed_within,
     imports.missing_module,
     imports.missing_member,
     waiting.in_thread,
@@ -93,7 +103,7 @@ RULES: tuple[Rule, ...] = (
     calculation.failed_assertion,
 )
 ORDER = ("certain", "likely", "possible")
-DECIDING = frozenset({"hidden-column", "swapped-arguments"})
+DECIDING = frozenset({"dead-worker", "hidden-column", "swapped-arguments"})
 """Rules whose finding makes others' mere consequences."""
 MOST = 4
 """Diagnoses shown; further ones would only tire."""

@@ -1,11 +1,9 @@
-"""How the program ran: recursion without end, names of a scope not yet bound, loops over what
-changes."""
+"""How the program ran: names of a scope not yet bound, loops over what changes."""
 
 from __future__ import annotations
 
 import ast
 import re
-import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,130 +22,8 @@ from aiex_ipy.grounding.diagnosis.sight import (
     value_of,
     where,
 )
-from aiex_ipy.grounding.failure.frames import Step, steps_of
 from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
 from aiex_ipy.grounding.fix import Fix
-
-SEEN = 12
-"""Frames of a recursion whose arguments are compared."""
-
-
-def endless_recursion(moment: Moment) -> Iterator[Diagnosis]:
-    """A function that calls itself without end: which, and how its arguments went."""
-    if type(moment.error) is not RecursionError:
-        return
-    live = {each.code: each for each in reversed(moment.frames) if each.user}
-    counts: dict[types.CodeType, list[Step]] = {}
-    for step in steps_of(moment.error.__traceback__):
-        if step.code in live:
-            counts.setdefault(step.code, []).append(step)
-    again = [steps for steps in counts.values() if len(steps) > 3]
-    if not again:
-        return
-    frames = max(again, key=len)
-    first = live[frames[0].code]
-    function = enclosing_function(first)
-    if not isinstance(function, Function):
-        return
-    others = [f[0].code.co_name for f in again if f is not frames and len(f) * 2 > len(frames)]
-    name = function.name
-    found = _property(first, function)
-    if found is not None:
-        yield found
-        return
-    parameters = [a.arg for a in function.args.args if a.arg not in {"self", "cls"}]
-    patterns = [_pattern(p, frames) for p in parameters]
-    evidence = [each for each in patterns if each]
-    test = _base_case(function)
-    why = (
-        "it has no test that ends the recursion (no base case)"
-        if test is None
-        else (f"its test `{text_of(test)}` (line {test.lineno}) never holds")
-    )
-    again_at = next(
-        (
-            c.lineno
-            for c in ast.walk(function)
-            if isinstance(c, ast.Call) and text_of(c.func).rpartition(".")[2] == name
-        ),
-        first.line,
-    )
-    chain = f" (by way of {', '.join(others)})" if others else ""
-    same = [p for p, told_ in zip(parameters, patterns, strict=True) if "always" in told_]
-    yield Diagnosis(
-        rule="endless-recursion",
-        certainty="certain",
-        cause=f"{name}() calls itself without end{chain}: {why}"
-        + (
-            f"; {same[0]!r} is the same in every call."
-            if same and len(same) == len(parameters)
-            else "."
-        ),
-        evidence=(*evidence, f"{first.place}, line {again_at}: {name} calls itself"),
-        remedy="End it with a test that must hold at last, such as <= in place of ==."
-        if test is not None and any("==" in text_of(n) for n in ast.walk(test))
-        else "Return without calling it again for the smallest case, and let an argument shrink.",
-    )
-
-
-def _pattern(name: str, steps: list[Step]) -> str:
-    frames = [each.frame.f_locals for each in (*steps[:SEEN], steps[-1])]
-    shown_ = [shown(each[name], name) for each in frames if name in each]
-    if len(shown_) < 3:
-        return ""
-    if len(set(shown_[:SEEN])) == 1 and shown_[-1] == shown_[0]:
-        return f"{name} is always {shown_[0]}"
-    return f"{name} goes {', '.join(shown_[:4])}, … {shown_[-1]}"
-
-
-def _base_case(function: ast.AST) -> ast.expr | None:
-    """The test of the first `if` that returns without calling the function again."""
-    name = getattr(function, "name", "")
-    for node in in_scope(getattr(function, "body", [])):
-        if isinstance(node, ast.If | ast.IfExp):
-            body = node.body if isinstance(node.body, list) else [node.body]
-            ends = isinstance(node, ast.IfExp) or any(
-                isinstance(each, ast.Return | ast.Raise) for each in body
-            )
-            calls = any(
-                isinstance(c, ast.Call) and text_of(c.func).rpartition(".")[2] == name
-                for each in body
-                for c in ast.walk(each)
-            )
-            if ends and not calls:
-                return node.test
-    return None
-
-
-def _property(frame: LiveFrame, function: Any) -> Diagnosis | None:
-    """A property or `__getattr__` that asks for itself."""
-    name = function.name
-    if name in {"__getattr__", "__getattribute__", "__setattr__"}:
-        return Diagnosis(
-            rule="endless-recursion",
-            certainty="certain",
-            cause=f"{name} uses an attribute of self, which calls {name} again.",
-            evidence=(f"{frame.place}, line {frame.line}: {text_of(frame.node)}",),
-            remedy=f"Use self.__dict__ or super().{name}(…) there.",
-        )
-    if not any(
-        "property" in text_of(d) or ".setter" in text_of(d) for d in function.decorator_list
-    ):
-        return None
-    for node in ast.walk(function):
-        if isinstance(node, ast.Attribute) and node.attr == name and text_of(node.value) == "self":
-            fix = None
-            if text_of(node) == f"self.{name}":
-                fix = rewritten(frame, f"_{name}", (node, f"self._{name}"))
-            return Diagnosis(
-                rule="endless-recursion",
-                certainty="certain",
-                cause=f"The property {name!r} asks for self.{name}, which is the property itself.",
-                evidence=(f"{frame.place}, line {node.lineno}: {text_of(node)}",),
-                remedy=f"Keep the value in self._{name}.",
-                fix=fix,
-            )
-    return None
 
 
 def unbound_local(moment: Moment) -> Iterator[Diagnosis]:

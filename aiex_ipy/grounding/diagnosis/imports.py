@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import linecache
 import os
+import re
 import sys
 import types
 from collections.abc import Iterator
@@ -21,7 +23,9 @@ from aiex_ipy.grounding.diagnosis.sight import (
     text_of,
     where,
 )
+from aiex_ipy.grounding.failure.frames import steps_of
 from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
+from aiex_ipy.grounding.failure.sources import library_of
 from aiex_ipy.grounding.fix import Fix
 from aiex_ipy.grounding.owners import is_users, shown_path
 
@@ -145,7 +149,7 @@ def _missing_part(frame: LiveFrame, name: str, root: str) -> Iterator[Diagnosis]
     module = sys.modules.get(parent)
     shadow = shadowing_file(module) if module is not None else None
     if shadow is not None:
-        yield _shadowed(parent, shadow, f"{shadow} is no package and has no {name!r}")
+        yield shadowed(parent, shadow, f"{shadow} is no package and has no {name!r}")
         return
     last = name.rpartition(".")[2]
     near = close_to(last, submodules(module), 0.7) if type(module) is types.ModuleType else []
@@ -247,14 +251,80 @@ def shadowing_file(module: Any) -> str | None:
     return None
 
 
-def _shadowed(name: str, file: str, why: str) -> Diagnosis:
+def shadowed(name: str, file: str, why: str) -> Diagnosis:
+    """Return what is to be said of a module whose place a file of the user's took."""
+    kind = "the standard library module" if name in sys.stdlib_module_names else "the package"
     return Diagnosis(
         rule="shadowed-module",
-        cause=f"{name!r} is not the installed module but your own file {file}, which has its name.",
+        cause=f"Your own file {file} shadows {kind} {name!r}: it has the same name and is imported "
+        "instead of it.",
         certainty="certain",
         evidence=(f"{name} was imported from {file}", why),
         remedy=f"Rename {file.rpartition('/')[2]}, and delete its __pycache__.",
     )
+
+
+def shadowed_within(moment: Moment) -> Iterator[Diagnosis]:
+    """A file of the user's that a library imported in place of the module it means."""
+    error, frame = moment.error, moment.frame
+    if not isinstance(error, ImportError | AttributeError) or frame is None:
+        return
+    steps = steps_of(error.__traceback__)
+    if not steps or (steps[-1].frame is frame.frame and nodes_at_fault(frame, ast.ImportFrom)):
+        return
+    said = message(error)
+    found = (
+        re.search(r"cannot import name '?(\w+)'?(?: from '([\w.]+)')?", said)
+        or re.search(r"module '(?P<m>[\w.]+)' has no attribute '(?P<n>\w+)'", said)
+        or re.search(r"No module named '(?P<m>\w+)\.(?P<n>\w+)[^']*'; '(?P=m)' is not", said)
+    )
+    if found is None:
+        return
+    groups = found.groupdict()
+    wanted = groups.get("n") or found[1]
+    named = groups.get("m") or (found[2] if not groups else None)
+    for name, file in _namesakes(moment):
+        if named not in {None, name} or not _true_module_has(name, wanted):
+            continue
+        own = "".join(linecache.getlines(file))
+        if re.search(rf"^(?:def|class|async def)? *{wanted}\b", own, re.M):
+            continue
+        library = library_of(steps[-1].file, steps[-1].frame.f_globals)
+        who = "" if is_users(steps[-1].file) and library == "__main__" else f" by {library}"
+        yield shadowed(
+            name,
+            shown_path(file, moment.project_dir),
+            f"{wanted!r} is asked of it{who}, which the real {name} has ({where(frame)})",
+        )
+        return
+
+
+def _namesakes(moment: Moment) -> Iterator[tuple[str, str]]:
+    """The user's files beside the code that ran that have the name of a module of Python's."""
+    tops = (*(os.path.dirname(each.file) for each in moment.frames if os.path.isabs(each.file)),)
+    for top in dict.fromkeys((*tops, os.getcwd())):
+        try:
+            with os.scandir(top) as entries:
+                names = sorted(each.name for each in entries)[:2_000]
+        except OSError:
+            continue
+        for each in names:
+            stem, _, ending = each.partition(".")
+            file = os.path.join(top, each)
+            if ending == "py" and stem in sys.stdlib_module_names and is_users(file):
+                yield stem, file
+
+
+def _true_module_has(name: str, wanted: str) -> bool:
+    """True if the standard library's module has a name, by its text."""
+    home = os.path.dirname(os.__file__)
+    for file in (os.path.join(home, f"{name}.py"), os.path.join(home, name, "__init__.py")):
+        text = "".join(linecache.getlines(file))
+        if text:
+            return re.search(rf"\b{wanted}\b", text) is not None or os.path.exists(
+                os.path.join(home, name, f"{wanted}.py")
+            )
+    return False
 
 
 def missing_member(moment: Moment) -> Iterator[Diagnosis]:
@@ -285,7 +355,7 @@ def missing_member(moment: Moment) -> Iterator[Diagnosis]:
         return
     shadow = shadowing_file(module)
     if shadow is not None:
-        yield _shadowed(name, shadow, f"{shadow} does not define {wanted!r}")
+        yield shadowed(name, shadow, f"{shadow} does not define {wanted!r}")
         return
     known = TABLE.get(name, {}).get(wanted)
     if known is not None:
@@ -358,7 +428,7 @@ def circle(moment: Moment, frame: LiveFrame, name: str) -> Diagnosis:
     famous = stem in sys.stdlib_module_names or stem in SAME_NAME or stem in DISTRIBUTIONS
     if famous and type(own) is str and is_users(own):
         why = "it imports itself in place of the module it means"
-        return _shadowed(name, shown_path(own, moment.project_dir), why)
+        return shadowed(name, shown_path(own, moment.project_dir), why)
     return Diagnosis(
         rule="circular-import",
         cause=f"Circular import: {' imports '.join([*files, name or 'one of them'])}, which is "

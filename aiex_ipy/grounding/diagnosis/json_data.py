@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator
 from typing import Any
 
 from aiex_ipy.grounding.diagnosis.operands import MOST_VALUES
+from aiex_ipy.grounding.diagnosis.origin import traced
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
 from aiex_ipy.grounding.diagnosis.sight import (
     cut,
@@ -19,7 +21,7 @@ from aiex_ipy.grounding.diagnosis.sight import (
     value_of,
     where,
 )
-from aiex_ipy.grounding.failure.moment import Moment
+from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
 
 
 def no_json(moment: Moment) -> Iterator[Diagnosis]:
@@ -36,13 +38,33 @@ def no_json(moment: Moment) -> Iterator[Diagnosis]:
     yield Diagnosis(
         rule="no-json",
         certainty="certain",
-        cause=f"The text is not JSON: {why} (line {line}, column {column}).",
+        cause=f"{_which(moment, frame)} is not JSON: {why} (line {line}, column {column}).",
         evidence=(
             f"around it: {around!r}" if doc.strip() else "the text is empty",
             f"{where(frame)}: {text_of(frame.node, 60)}",
         ),
         remedy=remedy,
     )
+
+
+def _which(moment: Moment, frame: LiveFrame) -> str:
+    """The file the text was read from, where that is seen, else `The text`."""
+    for call in nodes_at_fault(frame, ast.Call):
+        for argument in call.args[:1]:
+            steps = traced(moment, frame, argument)
+            made = steps[-1].node if steps else argument
+            at = steps[-1].frame if steps else frame
+            known, opened = value_of(argument, frame)
+            if known and type(opened).__name__ in {"TextIOWrapper", "BufferedReader"}:
+                name = opened.name
+                return f"The file {os.path.basename(name)}" if type(name) is str else "The text"
+            for node in ast.walk(made) if made is not None and at is not None else ():
+                path = value_of(node, at)[1] if isinstance(node, ast.Name) else None
+                if type(path).__module__.startswith("pathlib") and path is not None:
+                    return f"The file {path.name}"
+                if type(path) is str and path.lower().endswith((".json", ".jsonl", ".ipynb")):
+                    return f"The file {os.path.basename(path)}"
+    return "The text"
 
 
 def _json_culprit(doc: str, at: int) -> tuple[str, str]:  # noqa: C901 - one case each
@@ -57,7 +79,10 @@ def _json_culprit(doc: str, at: int) -> tuple[str, str]:  # noqa: C901 - one cas
     if (here in {"}", "]"} and before.endswith(",")) or (
         here == "," and doc[at + 1 :].lstrip()[:1] in {"}", "]"}
     ):
-        return "a comma stands before the closing bracket", "Take the last comma out."
+        return (
+            "a trailing comma stands before the closing bracket, after the last item",
+            "Take the last comma out.",
+        )
     if (here == '"' and before.endswith(("}", '"', "]"))) or (
         here.isdigit() and before.endswith(('"', "}"))
     ):

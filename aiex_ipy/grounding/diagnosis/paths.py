@@ -221,9 +221,6 @@ def wrong_kind_of_file(moment: Moment) -> Iterator[Diagnosis]:
         if type(error) is PermissionError and type(path) is str and os.path.isdir(path):
             why, remedy = words["IsADirectoryError"][0].replace("''", repr(path)), "Name a file."
         rule = "wrong-kind-of-file"
-    elif type(error) is ValueError and "closed file" in said:
-        why, remedy = _closed(frame)
-        rule = "closed-file"
     elif type(error).__name__ == "UnsupportedOperation" and said in {
         "not readable",
         "not writable",
@@ -239,20 +236,6 @@ def wrong_kind_of_file(moment: Moment) -> Iterator[Diagnosis]:
             evidence=(f"{where(frame)}: {text_of(frame.node, 60)}",),
             remedy=remedy,
         )
-
-
-def _closed(frame: LiveFrame) -> tuple[str, str]:
-    names = {node.id for node in nodes_at_fault(frame, ast.Name)}
-    for node in ast.walk(frame.tree) if frame.tree is not None else ():
-        if isinstance(node, ast.With) and (node.end_lineno or 0) < frame.line:
-            for each in node.items:
-                if each.optional_vars is not None and text_of(each.optional_vars) in names:
-                    return (
-                        f"{text_of(each.optional_vars)} is closed: its `with` block (line "
-                        f"{node.lineno}) ended on line {node.end_lineno}",
-                        "Use it inside the block.",
-                    )
-    return "The file is closed already", "Use it before it is closed, or open it again."
 
 
 def wrong_encoding(moment: Moment) -> Iterator[Diagnosis]:

@@ -244,21 +244,22 @@ def causes_of(
 
 def _moment_of(moment: Moment, error: BaseException) -> Moment:
     """The same moment, with another of its errors to explain."""
-    sources = Sources(
-        cells=moment.cells,
-        name_of=lambda file: label_of(moment, file),
-        project_dir=moment.project_dir,
-    )
     return Moment(
         error=error,
-        frames=_frames(error, sources),
+        frames=frames_of(moment, error),
         cells=moment.cells,
         names=moment.names,
         project_dir=moment.project_dir,
     )
 
 
-def _frames(error: BaseException, sources: Sources) -> list[LiveFrame]:
+def frames_of(moment: Moment, error: BaseException) -> list[LiveFrame]:
+    """Return the frames of the user's code in which another error of the moment was raised."""
+    sources = Sources(
+        cells=moment.cells,
+        name_of=lambda file: label_of(moment, file),
+        project_dir=moment.project_dir,
+    )
     steps = steps_of(error.__traceback__)
     for step in steps:
         step.user = sources.is_users(step.file, step.frame.f_globals)
