@@ -90,12 +90,14 @@ class _Scan:
                 if self.opens:
                     self.opens[-1][2].append(found.start())
             elif not self.opens:
-                self._line_end = max(self._line_end, text.rfind("\n", found.start(), position))
+                for end_mark in "\n;":
+                    last = text.rfind(end_mark, found.start(), position)
+                    self._line_end = max(self._line_end, last)
 
     @property
     def statement(self) -> int:
-        """Where the statement at the end begins: after the last line end outside brackets that no
-        backslash takes back."""
+        """Where the statement at the end begins: after the last semicolon or line end outside
+        brackets that no backslash takes back."""
         found = self._line_end
         while found > 0 and self.text[found - 1] == "\\":
             found = self.text.rfind("\n", 0, found)
