@@ -5,6 +5,7 @@ ruff starts first and works in its own process while the trees are parsed here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
@@ -92,11 +93,27 @@ def gather_related(
 
 
 def _with(found: ModuleFacts, added: list[Issue] | None) -> ModuleFacts:
-    if not added:
-        return found
-    return structs.replace(found, issues=tuple(sorted((*found.issues, *added), key=_order)))
+    issues = found.issues
+    if added:
+        issues = tuple(sorted((*issues, *added), key=_order))
+    if any(_HOLDS_SECRET.search(each.evidence) for each in issues):
+        issues = tuple(_without_secrets(each) for each in issues)
+    return found if issues is found.issues else structs.replace(found, issues=issues)
 
 
+def _without_secrets(issue: Issue) -> Issue:
+    """Evidence is shown and kept in notebooks and files; a secret's literal in it is not."""
+    from aiex_ipy.redaction.shapes import mask_code
+
+    return structs.replace(issue, evidence=mask_code(issue.evidence))
+
+
+_HOLDS_SECRET = re.compile(
+    r"key|secret|token|passw|pwd|cred|auth|jwt|dsn|-----BEGIN|[sr]k-|gh[pousr]_|AKIA|eyJ|://[^/\s]*:"
+    r"|xox|glpat|hf_|npm_|pypi-|AIza",
+    re.IGNORECASE,
+)
+"""What evidence has that may hold a secret: a quick look, so that nothing else is searched."""
 _Findings = dict[str, list[Finding] | None]
 
 

@@ -82,7 +82,7 @@ class DebugOperation:
         context = context_subjects(request.context, view)
         shown = request.source
         if shown is not None:
-            masked = view.redactor.text(Mask((), (shown.text,)).text(shown.text))
+            masked = Mask((), (shown.text,)).text(view.redactor.text(shown.text))
             shown = msgspec.structs.replace(shown, text=masked)
         parts = sections(request.failure, request.diagnoses, shown)
         captured = "\n".join(f"{each.title}\n{each.text}" for each in parts)

@@ -34,6 +34,7 @@ from aiex_ipy.operations.base import (
 from aiex_ipy.operations.view import View
 from aiex_ipy.prompts.fit import Prompt, fit
 from aiex_ipy.redaction import Redactor
+from aiex_ipy.redaction.shapes import mask_code
 from aiex_ipy.routing.choice import Choice, Models, Target
 
 Res = TypeVar("Res")
@@ -138,16 +139,18 @@ async def _rounds(
 
 
 def _masked(prompt: Prompt, redactor: Redactor) -> Prompt:
-    """The prompt with the secrets in it masked."""
+    """The prompt with the secrets in it masked: known ones, and what looks like one."""
+
+    def clean(text: str) -> str:
+        return mask_code(redactor.text(text))
+
     sections = tuple(
-        msgspec.structs.replace(
-            section, title=redactor.text(section.title), text=redactor.text(section.text)
-        )
+        msgspec.structs.replace(section, title=clean(section.title), text=clean(section.text))
         for section in prompt.sections
     )
     return msgspec.structs.replace(
         prompt,
-        question=redactor.text(prompt.question),
+        question=clean(prompt.question),
         sections=sections,
         history=redactor.messages(prompt.history),
     )

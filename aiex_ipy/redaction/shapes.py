@@ -7,6 +7,7 @@ values met in a live program, of which only the name or the form is known.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 WITHHELD = "[withheld]"
 """What stands in the place of a secret-looking value."""
@@ -40,8 +41,7 @@ def _words(name: str) -> str:
 
 # Source of the forms: the vendors' own pages on their keys, and GitHub's list of secret scanning
 # patterns (docs.github.com, "Supported secret scanning patterns").
-_FORMS = re.compile(
-    r"""
+_KEYS = r"""
     -----BEGIN\ [A-Z ]{0,30}PRIVATE\ KEY-----.*?(?:-----END\ [A-Z ]{0,30}PRIVATE\ KEY-----|\Z)
     | \b[sr]k-[A-Za-z0-9_-]{16,}                # OpenAI, Anthropic, OpenRouter, DeepSeek
     | \b[srp]k_(?:live|test)_[A-Za-z0-9]{10,}   # Stripe
@@ -61,10 +61,19 @@ _FORMS = re.compile(
     | (?<=[Bb]earer\ )[A-Za-z0-9._~+/=-]{12,}                              # RFC 6750
     | (?<=[Bb]asic\ )[A-Za-z0-9+/]{12,}={0,2}                              # RFC 7617
     | (?<=://)(?P<user>[^\s/@:'"]{0,200}):(?!\[with)[^\s/'"]+(?=@)     # RFC 3986, user info
+    """
+_SETTINGS = r"""
     | (?<=[Pp]assword=)(?!\[)[^\s;&'",]+ | (?<=PASSWORD=)(?!\[)[^\s;&'",]+
     | (?<=[Pp]wd=)(?!\[)[^\s;&'",]+ | (?<=PWD=)(?!\[)[^\s;&'",]+
     | (?<=api_key=)(?!\[)[^\s;&'",]+ | (?<=token=)(?!\[)[^\s;&'",]{8,}
-    """,
+    """
+_FORMS = re.compile(f"{_KEYS}{_SETTINGS}", re.VERBOSE | re.DOTALL)
+_IN_CODE = re.compile(_KEYS, re.VERBOSE | re.DOTALL)
+_ASSIGNED = re.compile(
+    r"""(?P<name>[A-Za-z_][\w.-]{0,80})
+        (?P<between>["']?\s*\]?\s*(?::\s*[\w.\[\], |]{1,40}=|=(?!=)|:)\s*)
+        (?P<prefix>[rbfuRBFU]{0,2})(?P<quote>\"\"\"|'''|"|')
+        (?P<value>(?:(?!(?P=quote)).){1,4096})(?P=quote)""",
     re.VERBOSE | re.DOTALL,
 )
 
@@ -78,3 +87,38 @@ def mask_forms(text: str) -> str:
 def _mask(found: re.Match[str]) -> str:
     user = found.group("user")
     return WITHHELD if user is None else f"{user}:{WITHHELD}"
+
+
+def is_secret_text(name: str, value: str) -> bool:
+    """True for a text under a telling name; under one that tells less (`token`) only when it
+    looks like a key: a parser's `token = "identifier"` is none."""
+    if is_secret_name(name):
+        return bool(value)
+    mixed = re.search(r"\d", value) and re.search(r"[A-Za-z]", value)
+    return is_token_name(name) and len(value) >= 12 and bool(mixed) and not re.search(r"\s", value)
+
+
+def assigned_secrets(text: str) -> Iterator[tuple[str, str]]:
+    """Yield name and value of the literals that code assigns to secret-looking names."""
+    for each in _ASSIGNED.finditer(text):
+        if is_secret_text(each["name"], each["value"]):
+            yield each["name"], each["value"]
+
+
+def mask_assigned(text: str) -> str:
+    """Return code with the literals assigned to secret-looking names replaced."""
+    return _ASSIGNED.sub(_withheld, text) if "=" in text or ":" in text else text
+
+
+def mask_code(text: str) -> str:
+    """Return code or words about it with secret-looking literals and vendors' keys replaced; what
+    code computes (`password=ask()`) stays. The same object when there is nothing to replace."""
+    masked = mask_assigned(text)
+    return _IN_CODE.sub(_mask, masked) if _IN_CODE.search(masked) else masked
+
+
+def _withheld(found: re.Match[str]) -> str:
+    if not is_secret_text(found["name"], found["value"]):
+        return found[0]
+    quote = found["quote"]
+    return f"{found['name']}{found['between']}{quote}{WITHHELD}{quote}"

@@ -241,3 +241,12 @@ def test_complexity_that_cannot_be_measured_is_an_issue() -> None:
     found = facts(text)
     assert found.parsed
     assert "complexity-unmeasured" in rules(found)
+
+
+def test_evidence_holds_no_secret() -> None:
+    """A finding on a hard-coded password cites its line without the password."""
+    text = 'password = "correct-horse-battery"\nimport os\n'
+    [facts] = gather([Subject(path="a.py", text=text)])
+    assert "S105" in {issue.rule for issue in facts.issues}
+    assert "correct-horse" not in repr(facts)
+    assert any("[withheld]" in issue.evidence for issue in facts.issues)

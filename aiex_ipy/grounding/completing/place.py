@@ -90,9 +90,8 @@ class _Scan:
                 if self.opens:
                     self.opens[-1][2].append(found.start())
             elif not self.opens:
-                for end_mark in "\n;":
-                    last = text.rfind(end_mark, found.start(), position)
-                    self._line_end = max(self._line_end, last)
+                last = max(text.rfind(each, found.start(), position) for each in "\n;")
+                self._line_end = max(self._line_end, last)
 
     @property
     def statement(self) -> int:

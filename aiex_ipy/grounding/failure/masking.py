@@ -5,14 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
+from types import FunctionType, ModuleType
 from typing import Any, TypeVar
 
-from aiex_ipy.grounding.live.static import derives
+from aiex_ipy.grounding.live.static import derives, instance_dict
 from aiex_ipy.redaction.masking import Redactor
-from aiex_ipy.redaction.shapes import WITHHELD, is_secret_name, is_token_name, mask_forms
+from aiex_ipy.redaction.shapes import (
+    assigned_secrets,
+    is_secret_text,
+    mask_assigned,
+    mask_forms,
+)
 
 MOST_NAMES = 100_000
 """Names of a namespace that are looked at for secrets."""
+MOST_INNER = 200
+"""Mappings and objects in a namespace that are looked into."""
+_PLAIN = (int, float, bool, type(None), bytes, list, tuple, set, type, FunctionType, ModuleType)
 MOST_SECRETS = 64
 LEAST = 8
 """Characters of a secret that is searched for elsewhere: what is shorter occurs by chance."""
@@ -20,13 +29,6 @@ MOST_CHARACTERS = 4_096
 """A longer text under a secret-looking name is no key."""
 
 _ADDRESS = re.compile(r"(?<=\bat )0x[0-9a-fA-F]{6,16}\b")
-_ASSIGNED = re.compile(
-    r"""(?P<name>[A-Za-z_][\w.-]{0,80})
-        (?P<between>["']?\s*\]?\s*(?::\s*[\w.\[\], |]{1,40}=|=(?!=)|:)\s*)
-        (?P<prefix>[rbfuRBFU]{0,2})(?P<quote>\"\"\"|'''|"|')
-        (?P<value>(?:(?!(?P=quote)).){1,4096})(?P=quote)""",
-    re.VERBOSE | re.DOTALL,
-)
 T = TypeVar("T")
 
 
@@ -41,15 +43,14 @@ class Mask:
                 if len(found) < MOST_SECRETS and LEAST <= len(value) <= MOST_CHARACTERS:
                     found.setdefault(value, name)
         for text in texts:
-            for each in _ASSIGNED.finditer(text):
-                if _is_secret(each["name"], each["value"]) and len(each["value"]) >= LEAST:
-                    found.setdefault(each["value"], each["name"])
+            for name, value in assigned_secrets(text):
+                if len(value) >= LEAST:
+                    found.setdefault(value, name)
         self._redactor = Redactor(found) if found else None
 
     def text(self, text: str) -> str:
         """Return the text with secrets and addresses masked."""
-        text = _ASSIGNED.sub(_withheld, text) if "=" in text or ":" in text else text
-        text = mask_forms(text)
+        text = mask_forms(mask_assigned(text))
         if self._redactor is not None:
             text = self._redactor.text(text)
         return _ADDRESS.sub("0x…", text) if "0x" in text else text
@@ -80,27 +81,13 @@ def _texts_of(namespace: Any) -> Iterable[tuple[str, str]]:
     inner: list[Mapping[Any, Any]] = []
     for name, value in islice(list(dict.items(namespace)), MOST_NAMES):
         if type(value) is str and type(name) is str:
-            if _is_secret(name, value):
+            if is_secret_text(name, value):
                 yield name, value
         elif type(value) is dict and len(value) <= 50:
             inner.append(value)
-    for each in inner[:200]:
+        elif type(value) not in _PLAIN and len(inner) < MOST_INNER:
+            inner.append(instance_dict(value))
+    for each in inner[:MOST_INNER]:
         for name, value in list(each.items()):
-            if type(name) is str and type(value) is str and _is_secret(name, value):
+            if type(name) is str and type(value) is str and is_secret_text(name, value):
                 yield name, value
-
-
-def _is_secret(name: str, value: str) -> bool:
-    """True for a text under a telling name; under one that tells less (`token`) only when it
-    looks like a key: a parser's `token = "identifier"` is none."""
-    if is_secret_name(name):
-        return bool(value)
-    mixed = re.search(r"\d", value) and re.search(r"[A-Za-z]", value)
-    return is_token_name(name) and len(value) >= 12 and bool(mixed) and not re.search(r"\s", value)
-
-
-def _withheld(found: re.Match[str]) -> str:
-    if not _is_secret(found["name"], found["value"]):
-        return found[0]
-    quote = found["quote"]
-    return f"{found['name']}{found['between']}{quote}{WITHHELD}{quote}"
