@@ -5,15 +5,15 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Iterator
-from typing import Any
 
 from aiex_ipy.grounding.diagnosis.edit import rewritten, segment
 from aiex_ipy.grounding.diagnosis.operands import is_text_column, number_in, texts_as_numbers
 from aiex_ipy.grounding.diagnosis.origin import (
     known,
 )
-from aiex_ipy.grounding.diagnosis.parts import Part, doubted, parts_of
+from aiex_ipy.grounding.diagnosis.parts import doubted
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
+from aiex_ipy.grounding.diagnosis.replay import Step, steps_of
 from aiex_ipy.grounding.diagnosis.sight import (
     columns_of,
     is_a,
@@ -23,11 +23,8 @@ from aiex_ipy.grounding.diagnosis.sight import (
     text_of,
     where,
 )
+from aiex_ipy.grounding.failure.evaluate import Scope
 from aiex_ipy.grounding.failure.moment import Moment
-
-MOST_ROWS = 100_000
-"""Rows of columns whose indexes are compared."""
-SMALL_DTYPES = frozenset({"int8", "uint8", "int16", "uint16"})
 
 
 def failed_assertion(moment: Moment) -> Iterator[Diagnosis]:
@@ -95,24 +92,25 @@ def failed_assertion(moment: Moment) -> Iterator[Diagnosis]:
 
 
 def wrong_calculation(moment: Moment) -> Iterator[Diagnosis]:
-    """Texts compared as numbers, whole division, means of means, small integers, alignment."""
-    for part in parts_of(moment):
+    """Texts compared as numbers, whole division, texts that stand for false, NaN compared."""
+    said: set[str] = set()
+    for part in steps_of(moment):
         for node in ast.walk(part.node):
-            found = _calculation(moment, part, node)
-            if found is not None:
+            found = _calculation(part, node)
+            if found is not None and found.rule not in said:
+                said.add(found.rule)
                 yield found
-                return
 
 
 def _calculation(  # noqa: C901 - one case each
-    moment: Moment, part: Part, node: ast.AST
+    part: Step, node: ast.AST
 ) -> Diagnosis | None:
     evidence = (f"{part.place}: {text_of(node, 60)}",)
     match node:
         case ast.Call(func=ast.Name(id="sorted" | "max" | "min" as name), args=[argument, *_]) if (
             not node.keywords
         ):
-            value = known(moment, argument, part.frame)[1]
+            value = part.value(argument)[1]
             items = (
                 value
                 if type(value) in {list, tuple}
@@ -132,7 +130,7 @@ def _calculation(  # noqa: C901 - one case each
         case ast.Compare(
             left=left, ops=[ast.Lt() | ast.LtE() | ast.Gt() | ast.GtE()], comparators=[right]
         ):
-            a, b = known(moment, left, part.frame)[1], known(moment, right, part.frame)[1]
+            a, b = part.value(left)[1], part.value(right)[1]
             if type(a) is str and type(b) is str and number_in(a) and number_in(b):
                 return Diagnosis(
                     rule="texts-as-numbers",
@@ -144,7 +142,7 @@ def _calculation(  # noqa: C901 - one case each
                 )
         case ast.Compare(left=left, ops=[ast.Eq() | ast.NotEq()], comparators=[right]):
             for side in (left, right):
-                value = known(moment, side, part.frame)[1]
+                value = part.value(side)[1]
                 if type(value) is float and math.isnan(value):
                     return Diagnosis(
                         rule="compared-with-nan",
@@ -154,7 +152,7 @@ def _calculation(  # noqa: C901 - one case each
                         remedy="Ask with math.isnan(…) or pandas.isna(…).",
                     )
         case ast.Call(func=ast.Name(id="bool"), args=[argument]):
-            value = known(moment, argument, part.frame)[1]
+            value = part.value(argument)[1]
             if type(value) is str and value.casefold() in {"false", "no", "0", "off"}:
                 return Diagnosis(
                     rule="text-truth",
@@ -164,9 +162,9 @@ def _calculation(  # noqa: C901 - one case each
                     remedy=f"Compare the text: … == {value!r}.",
                 )
         case ast.Call(func=ast.Attribute(value=inner, attr="sum" | "max" | "min" as name)) if (
-            is_text_column(known(moment, inner, part.frame)[1])
+            is_text_column(part.value(inner)[1])
         ):
-            column = known(moment, inner, part.frame)[1]
+            column = part.value(inner)[1]
             if texts_as_numbers(column)[0]:
                 return Diagnosis(
                     rule="texts-as-numbers",
@@ -180,7 +178,7 @@ def _calculation(  # noqa: C901 - one case each
                     remedy=f"Make numbers of it first: pd.to_numeric({text_of(inner)}).",
                 )
         case ast.Attribute(value=inner, attr=name):
-            table = known(moment, inner, part.frame)[1]
+            table = part.value(inner)[1]
             if (
                 is_a(table, "pandas.DataFrame")
                 and name in columns_of(table)
@@ -197,7 +195,7 @@ def _calculation(  # noqa: C901 - one case each
                     fix=rewritten(part.code, "column", (node, label)) if part.code else None,
                 )
         case ast.Name() | ast.Constant():
-            value = known(moment, node, part.frame)[1]
+            value = part.value(node)[1]
             meant = _mojibake(value) if type(value) is str else ""
             if meant:
                 return Diagnosis(
@@ -208,19 +206,8 @@ def _calculation(  # noqa: C901 - one case each
                     evidence=evidence,
                     remedy="Read it with encoding='utf-8'.",
                 )
-        case ast.Call(func=ast.Attribute(value=inner, attr="mean")) if "groupby" in text_of(
-            inner, 500
-        ) and text_of(inner, 500).endswith(".mean()"):
-            return Diagnosis(
-                rule="mean-of-means",
-                certainty="likely",
-                cause="The mean of the groups' means weighs small and large groups alike; it is "
-                "not the mean of all rows.",
-                evidence=evidence,
-                remedy="Take the mean of all rows, or weigh by group size.",
-            )
         case ast.BinOp(left=left, op=op, right=right):
-            return _operator(moment, part, node, left, op, right)
+            return _operator(part, node, left, op, right)
     return None
 
 
@@ -242,56 +229,24 @@ def hidden_column(moment: Moment) -> Iterator[Diagnosis]:
     frame = moment.frame
     if frame is None or not isinstance(moment.error, TypeError | AttributeError | ValueError):
         return
+    scope = Scope(frame.locals, frame.globals)
     for node in nodes_at_fault(frame, ast.Attribute):
         if any(
             isinstance(each, ast.Call) and each.func is node
             for each in nodes_at_fault(frame, ast.Call)
         ):
             continue
-        found = _calculation(moment, Part(node, frame, where(frame), frame), node)
+        found = _calculation(Step(node, scope, where(frame), frame, ""), node)
         if found is not None and found.rule == "hidden-column":
             yield found
             return
 
 
 def _operator(
-    moment: Moment, part: Part, node: ast.BinOp, left: ast.expr, op: ast.operator, right: ast.expr
+    part: Step, node: ast.BinOp, left: ast.expr, op: ast.operator, right: ast.expr
 ) -> Diagnosis | None:
     evidence = (f"{part.place}: {text_of(node, 60)}",)
-    a, b = known(moment, left, part.frame)[1], known(moment, right, part.frame)[1]
-    both = is_a(a, "pandas.Series") and is_a(b, "pandas.Series")
-    if both and len(a) + len(b) <= MOST_ROWS:
-        shared = len(a.index.intersection(b.index))
-        if shared < max(len(a), len(b)):
-            return Diagnosis(
-                rule="index-alignment",
-                certainty="certain",
-                cause=f"{text_of(left)} and {text_of(right)} are aligned by their indexes, which "
-                f"have {shared} of {max(len(a), len(b))} labels in common: the others give NaN.",
-                evidence=(
-                    *evidence,
-                    f"{text_of(left)} begins at {shown(_label(a))}, "
-                    f"{text_of(right)} at {shown(_label(b))}",
-                ),
-                remedy="Call reset_index(drop=True) on both, or use .to_numpy().",
-            )
-    for side, value in ((left, a), (right, b)):
-        if (
-            is_a(value, "numpy.ndarray")
-            and str(value.dtype) in SMALL_DTYPES
-            and isinstance(op, ast.Mult | ast.Add | ast.Sub | ast.Pow)
-            and value.size
-        ):
-            wide = known(moment, node, part.frame)
-            if not wide[0] and str(value.dtype) not in {"int32", "uint32"}:
-                return Diagnosis(
-                    rule="small-dtype",
-                    certainty="likely",
-                    cause=f"{text_of(side)} is of dtype {value.dtype}: results beyond its range "
-                    "wrap around silently.",
-                    evidence=evidence,
-                    remedy=f"Calculate in {text_of(side)}.astype('int64').",
-                )
+    a, b = part.value(left)[1], part.value(right)[1]
     if isinstance(op, ast.FloorDiv) and type(a) is int and type(b) is int and b and a % b:
         fix = None
         if part.code is not None:
@@ -306,7 +261,3 @@ def _operator(
             fix=fix,
         )
     return None
-
-
-def _label(column: Any) -> Any:
-    return column.index[0] if len(column) else None

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from aiex_ipy.grounding.diagnosis.edit import rewritten, segment
+from aiex_ipy.grounding.diagnosis.origin import told, traced
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
 from aiex_ipy.grounding.diagnosis.shapes import operands, shape_of
 from aiex_ipy.grounding.diagnosis.sight import (
@@ -68,7 +69,7 @@ def unfit_data(moment: Moment) -> Iterator[Diagnosis]:
             remedy="Drop them (dropna) or fill them (fillna, SimpleImputer).",
         )
     elif re.search(r"Expected 2D array, got 1D|Expected a 2-dimensional container", said):
-        yield from _one_dimension(frame)
+        yield from _one_dimension(moment, frame)
     elif "feature names should match" in said:
         yield Diagnosis(
             rule="feature-names",
@@ -96,14 +97,17 @@ def _nan_columns(frame: LiveFrame) -> str:
     return ""
 
 
-def _one_dimension(frame: LiveFrame) -> Iterator[Diagnosis]:
+def _one_dimension(moment: Moment, frame: LiveFrame) -> Iterator[Diagnosis]:
     for call in nodes_at_fault(frame, ast.Call):
         for argument in call.args[:1]:
             known, value = value_of(argument, frame)
             label = text_of(argument)
             fix, remedy = None, f"Reshape it: {label}.reshape(-1, 1)."
             if known and is_a(value, "pandas.Series"):
-                remedy = "Choose the column with two brackets: df[['column']]."
+                remedy = f"Make a table of it: df[['column']], or {label}.to_frame()."
+                fix = rewritten(
+                    frame, "to_frame", (argument, f"{segment(frame, argument)}.to_frame()")
+                )
                 if isinstance(argument, ast.Subscript):
                     inside = segment(frame, argument.slice)
                     fix = rewritten(frame, "table", (argument.slice, f"[{inside}]"))
@@ -113,9 +117,13 @@ def _one_dimension(frame: LiveFrame) -> Iterator[Diagnosis]:
             yield Diagnosis(
                 rule="one-dimension",
                 certainty="certain",
-                cause=f"{label} has one dimension{f' (shape {shape_of(value)})' if known else ''}, "
-                "and a table (rows × columns) is needed.",
-                evidence=(f"{where(frame)}: {text_of(call)}",),
+                cause=f"{label} is {shown(value) if known else 'an array'} with one dimension"
+                f"{f' (shape {shape_of(value)})' if known else ''}, and a table (rows × columns) "
+                "is needed.",
+                evidence=(
+                    f"{where(frame)}: {text_of(call)}",
+                    *told(traced(moment, frame, argument)),
+                ),
                 remedy=remedy,
                 fix=fix,
             )

@@ -12,8 +12,9 @@ from aiex_ipy.grounding.diagnosis.operands import MOST_VALUES, is_text_column
 from aiex_ipy.grounding.diagnosis.origin import (
     known,
 )
-from aiex_ipy.grounding.diagnosis.parts import Part, doubted, parts_of, texts_of_code
+from aiex_ipy.grounding.diagnosis.parts import doubted, parts_of, texts_of_code
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
+from aiex_ipy.grounding.diagnosis.replay import Step, steps_of
 from aiex_ipy.grounding.diagnosis.shapes import merge_parts
 from aiex_ipy.grounding.diagnosis.sight import (
     close_to,
@@ -27,16 +28,16 @@ MOST_ROWS = 100_000
 """Rows of tables whose values are compared: more would take longer than the whole report may."""
 
 
-def filter_without_rows(moment: Moment, part: Part, node: ast.Subscript) -> Diagnosis | None:
+def filter_without_rows(part: Step, node: ast.Subscript) -> Diagnosis | None:
     """`df[df.city == "paris"]` where no row has that value."""
-    seen, table = known(moment, node.value, part.frame)
+    seen, table = part.value(node.value)
     if not seen or not is_a(table, "pandas.DataFrame") or not 0 < len(table) <= MOST_ROWS:
         return None
     for test in ast.walk(node.slice):
         if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], ast.Eq):
             continue
-        found, column = known(moment, test.left, part.frame)
-        told, wanted = known(moment, test.comparators[0], part.frame)
+        found, column = part.value(test.left)
+        told, wanted = part.value(test.comparators[0])
         if not (found and told and is_a(column, "pandas.Series")):
             continue
         if type(wanted) not in {str, int, float} or bool((column == wanted).any()):
@@ -66,9 +67,9 @@ def filter_without_rows(moment: Moment, part: Part, node: ast.Subscript) -> Diag
     return None
 
 
-def odd_merge(moment: Moment, part: Part, call: ast.Call) -> Diagnosis | None:
+def odd_merge(part: Step, call: ast.Call) -> Diagnosis | None:
     """A merge whose keys never match, match in part, or match several times."""
-    found = merge_parts(call, lambda node: known(moment, node, part.frame))
+    found = merge_parts(call, part.value)
     if found is None:
         return None
     (left, a), (right, b), keys_a, keys_b, _ = found
@@ -78,6 +79,8 @@ def odd_merge(moment: Moment, part: Part, call: ast.Call) -> Diagnosis | None:
     if len(a) + len(b) > MOST_ROWS:
         return None
     if not is_a(b, "pandas.DataFrame") or x not in a.columns or y not in b.columns:
+        return None
+    if any(each.arg == "validate" for each in call.keywords):
         return None
     first, second = a[x], b[y]
     names = f"{text_of(left)}[{x!r}] and {text_of(right)}[{y!r}]"
@@ -101,17 +104,18 @@ def odd_merge(moment: Moment, part: Part, call: ast.Call) -> Diagnosis | None:
         return Diagnosis(
             rule="merge-grew",
             certainty="certain",
-            cause=f"The merge repeats rows: {names} both have values that occur more than once, "
-            "and each pair of them gives a row.",
+            cause=f"The merge repeats rows: {names} both have values that occur more than once "
+            f"(duplicate keys, such as {_twice(first, second)}), and each pair of them gives a "
+            "row.",
             evidence=evidence,
             remedy="Drop the doubles, add a key, or pass validate='one_to_many'.",
         )
     if twice:
         return Diagnosis(
             rule="merge-grew",
-            certainty="certain",
+            certainty="likely",
             cause=f"The merge repeats rows of {text_of(left)}: {text_of(right)}[{y!r}] has "
-            f"{twice} value{'s' * (twice != 1)} more than once, such as "
+            f"duplicate keys, {twice} row{'s' * (twice != 1)} whose key is there already, such as "
             f"{shown(second[second.duplicated()].iloc[0])}.",
             evidence=evidence,
             remedy=f"Drop the doubles of {text_of(right)} first, or pass validate='many_to_one'.",
@@ -127,6 +131,13 @@ def odd_merge(moment: Moment, part: Part, call: ast.Call) -> Diagnosis | None:
             remedy="Clean the keys (strip, lower) before the merge.",
         )
     return None
+
+
+def _twice(first: Any, second: Any) -> str:
+    """A key that both have more than once, else one that the second has."""
+    doubles = second[second.duplicated()]
+    both = doubles[doubles.isin(first[first.duplicated()])]
+    return shown((both if len(both) else doubles).iloc[0])
 
 
 def _begin(column: Any) -> str:
@@ -213,13 +224,13 @@ def _is_given(moment: Moment, tree: ast.AST, node: ast.AST, names: set[str]) -> 
 
 def empty_table(moment: Moment) -> Iterator[Diagnosis]:
     """A table without rows: a filter or merge in which nothing matches, and why."""
-    for part in parts_of(moment):
+    for part in steps_of(moment):
         for node in ast.walk(part.node):
             found = None
             if isinstance(node, ast.Call):
-                found = odd_merge(moment, part, node)
+                found = odd_merge(part, node)
             elif isinstance(node, ast.Subscript):
-                found = filter_without_rows(moment, part, node)
+                found = filter_without_rows(part, node)
             if found is not None:
                 yield found
                 return

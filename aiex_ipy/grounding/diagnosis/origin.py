@@ -180,7 +180,7 @@ def earlier_cells(moment: Moment, *, having: str = "") -> Iterator[Text]:
     for cell in reversed(cells[-500:]):
         if not _has(cell.code, having):
             continue
-        text = _cell(cell)
+        text = cell_text(cell)
         if text is not None:
             yield text
 
@@ -193,7 +193,8 @@ def _has(code: str, text: str) -> bool:
 
 
 @lru_cache(maxsize=512)
-def _cell(cell: RanCell) -> Text | None:
+def cell_text(cell: RanCell) -> Text | None:
+    """Return the parsed text of a cell that ran, None for one that does not parse."""
     ran = read_cell(cell.code).text
     try:
         tree = ast.parse(ran)

@@ -41,6 +41,11 @@ _mro_of = type.__dict__["__mro__"].__get__
 _dict_of = type.__dict__["__dict__"].__get__
 
 
+def is_secret(name: str) -> bool:
+    """True for a name whose value is not to be shown."""
+    return _SECRET.search(name) is not None
+
+
 def type_name(value: Any) -> str:
     """Return the name of a value's type as its users write it: `str`, `pandas.DataFrame`."""
     return class_name(type(value))
@@ -98,7 +103,7 @@ def cut(text: str, most: int = LONGEST_TEXT) -> str:
 
 def shown(value: Any, name: str = "") -> str:  # noqa: C901 - one case each
     """Return a value in few words: exact builtins as Python writes them, others by their type."""
-    if name and _SECRET.search(name):
+    if name and is_secret(name):
         return f"a {type_name(value)} (withheld)"
     kind = type(value)
     if kind in {str, bytes, bytearray}:
@@ -150,7 +155,7 @@ def _container(value: Any) -> str:
         list(value.values() if kind is dict else value)[: MOST_ITEMS + 1] if count < 1000 else []
     )
     keys = list(value)[: MOST_ITEMS + 1] if kind is dict and count < 1000 else []
-    secret = any(type(key) is str and _SECRET.search(key) for key in keys)
+    secret = any(type(key) is str and is_secret(key) for key in keys)
     if not items or secret or len(items) > MOST_ITEMS:
         return label
     if not all(type(each) in SCALARS and _is_short(each) for each in (*items, *keys)):

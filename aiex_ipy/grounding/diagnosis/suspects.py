@@ -18,13 +18,14 @@ from aiex_ipy.grounding.diagnosis.origin import (
 )
 from aiex_ipy.grounding.diagnosis.parts import Part, doubted, parts_of, texts_of_code
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
+from aiex_ipy.grounding.diagnosis.replay import steps_of
 from aiex_ipy.grounding.diagnosis.sight import (
     is_a,
     namespace,
     shown,
     text_of,
 )
-from aiex_ipy.grounding.failure.evaluate import own_storage
+from aiex_ipy.grounding.failure.evaluate import Scope, own_storage
 from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
 from aiex_ipy.grounding.fix import Fix
 
@@ -109,12 +110,10 @@ def spent_values(moment: Moment) -> Iterator[Diagnosis]:
                 )
                 return
             spent = type(value) is types.GeneratorType and value.gi_frame is None
-            if spent or (
-                type(value) in {map, filter, zip, enumerate} and _uses(moment, node.id) > 1
-            ):
+            if spent:
                 yield Diagnosis(
                     rule="spent-iterator",
-                    certainty="certain" if spent else "likely",
+                    certainty="certain",
                     cause=f"{node.id} is {shown(value)} that was used up before{place}: an "
                     "iterator gives its values once.",
                     evidence=(f"{part.place}: {text_of(part.node, 60)}",),
@@ -133,19 +132,6 @@ def _listed(code: Code | None, node: ast.expr | None) -> Fix | None:
     if isinstance(node, ast.Call) and text_of(node.func) in {"map", "filter", "zip", "enumerate"}:
         return rewritten(code, "list", (node, f"list({segment(code, node)})"))
     return None
-
-
-def _uses(moment: Moment, name: str) -> int:
-    """How often a name is read in what ran."""
-    trees: list[ast.AST] = [each.tree for each in earlier_cells(moment, having=name)]
-    frame = moment.frame
-    if frame is not None and frame.tree is not None:
-        trees.append(frame.tree)
-    return sum(
-        isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)
-        for tree in trees
-        for n in ast.walk(tree)
-    )
 
 
 def shared_object(moment: Moment) -> Iterator[Diagnosis]:
@@ -360,11 +346,11 @@ def threads_without_lock(moment: Moment) -> Iterator[Diagnosis]:
 
 def late_binding(moment: Moment) -> Iterator[Diagnosis]:
     """Functions made in a loop that all see the loop variable's last value."""
-    for part in parts_of(moment):
+    for part in steps_of(moment):
         for node in ast.walk(part.node):
             if not isinstance(node, ast.Name):
                 continue
-            value = known(moment, node, part.frame)[1]
+            value = part.value(node)[1]
             items = (
                 list(value.values())
                 if type(value) is dict
@@ -385,13 +371,23 @@ def late_binding(moment: Moment) -> Iterator[Diagnosis]:
                     rule="late-binding",
                     certainty="certain",
                     cause=f"The functions in {node.id} were made in a loop and look up "
-                    f"{names[0]!r} when they are called: all see its last value.",
+                    f"{names[0]!r} only when they are called (late binding): all see its last value"
+                    f"{_last(functions[0], names[0])}.",
                     evidence=(
                         f"{part.place}: {node.id} has {len(functions)} functions of one code",
                     ),
                     remedy=f"Keep the value with each: lambda …, {names[0]}={names[0]}: ….",
                 )
                 return
+
+
+def _last(function: types.FunctionType, name: str) -> str:
+    """The value a function finds for a name now, in words."""
+    known, value = Scope(function.__globals__).name(name)
+    for free, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+        if free == name:
+            known, value = True, cell.cell_contents
+    return f", {shown(value, name)}" if known else ""
 
 
 def _loop_name(moment: Moment, name: str) -> bool:

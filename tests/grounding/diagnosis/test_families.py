@@ -431,7 +431,7 @@ CASES = [
             "LinearRegression().fit(df['a'],[1,2])",
         ],
         "one-dimension",
-        "df['a'] has one dimension (shape (2,)), and a table (rows ×",
+        "df['a'] is a Series of 2 values, dtype int64 with one dimension",
         "LinearRegression().fit(df[['a']],[1,2])",
     ),
     (
@@ -703,9 +703,9 @@ CASES = [
     (
         "series0",
         ["import pandas as pd, numpy as np\ns=pd.Series([1,2,3])\nt=s[s>1]", "t[0]"],
-        "missing-key",
-        "t has no label",
-        None,
+        "label-for-position",
+        "t[0] looks for the index label 0, and the index of t has 1, 2, not 0",
+        "t.iloc[0]",
     ),
     (
         "lst",
@@ -992,7 +992,7 @@ VALUES = [
             "m=a.merge(b,on='k')",
         ],
         "merge-grew",
-        "The merge repeats rows of a: b['k'] has 1 value more than",
+        "The merge repeats rows of a: b['k'] has duplicate keys, 1 row",
         None,
     ),
     (
@@ -1011,7 +1011,7 @@ VALUES = [
             "c=a+b",
         ],
         "index-alignment",
-        "a and b are aligned by their indexes, which have 0 of 2",
+        "a and b are aligned by their index labels, and 0, 1 are only in a",
         None,
     ),
     (
@@ -1022,7 +1022,7 @@ VALUES = [
             "m=df.groupby('g')['v'].mean().mean()",
         ],
         "mean-of-means",
-        "The mean of the groups' means weighs small and large groups",
+        "df.groupby('g')['v'].mean().mean() is the mean of the group means",
         None,
     ),
     (
@@ -1126,8 +1126,8 @@ VALUES = [
         "d",
         ["import pandas as pd, numpy as np\na=np.array([200],dtype='uint8')", "d=a+a"],
         "small-dtype",
-        "a is of dtype uint8: results beyond its range wrap around",
-        None,
+        "a + a is calculated in uint8, which holds 0 to 255: 1 of ",
+        "d=a.astype('int64')+a",
     ),
 ]
 
