@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from aiex_ipy.engine.engine import Engine
@@ -18,6 +19,8 @@ from aiex_ipy.grounding.failure.sources import nameless
 from aiex_ipy.grounding.fix import Source
 from aiex_ipy.operations.debug import DebugRequest
 
+MOST_NAMES = 20_000
+"""Names of the namespace that a model's fix is checked against."""
 LAST: Any = object()
 """Stands for the last failure: None is a value one may ask about."""
 
@@ -52,6 +55,7 @@ def debug_request(
         diagnoses=diagnose(moment),
         source=_source(failure, moment, around),
         context=tuple(context),
+        names=tuple(islice((n for n in list(moment.names) if type(n) is str), MOST_NAMES)),
         provider=provider,
         model=model,
         allow_secret_file=allow_secret_file,

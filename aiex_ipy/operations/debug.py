@@ -29,7 +29,8 @@ REFUSED = "The model's code was refused"
 
 class DebugRequest(Request["DebugReport"], frozen=True, kw_only=True):
     """`failure` and `diagnoses` were made where the frames were alive; `source` is the text a fix
-    is for, None where there is none. `context` items are paths if they exist, else texts."""
+    is for, None where there is none. `context` items are paths if they exist, else texts.
+    `names` are those of the user's namespace, which a fix may use."""
 
     operation: ClassVar[str] = "debug"
 
@@ -37,6 +38,7 @@ class DebugRequest(Request["DebugReport"], frozen=True, kw_only=True):
     diagnoses: tuple[Diagnosis, ...] = ()
     source: Source | None = None
     context: tuple[str | Subject, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 class DebugReport(Struct, frozen=True, kw_only=True):
@@ -116,7 +118,7 @@ class DebugOperation:
         checked = finished(answer, self.name, grounding)
         shown: Source | None = grounding.extra["shown"]
         fix, notice = proposed_fix(answer.text, request.source, shown.text if shown else "")
-        wrong = broken(fix, grounding.extra["ruff"]) if fix is not None else []
+        wrong = broken(fix, grounding.extra["ruff"], request.names) if fix is not None else []
         if wrong:
             fix, notice = None, f"{REFUSED}: {'; '.join(wrong)}"
         return DebugReport(

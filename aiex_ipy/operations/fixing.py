@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from aiex_ipy.grounding.facts import Subject
@@ -64,24 +65,32 @@ def _unmasked(code: str, text: str, shown: str) -> str | None:
     return "\n".join(lines) + "\n"
 
 
-def broken(fix: Fix, ruff: RuffServer | None) -> list[str]:
+def broken(fix: Fix, ruff: RuffServer | None, names: Collection[str] = ()) -> list[str]:
     """Return what is wrong with a fix that was not wrong before: it does not parse, or it has
-    grave findings that the text did not have."""
-    before = _findings(fix.source, fix.source.text, ruff)
-    after = _findings(fix.source, fix.after, ruff)
+    grave findings that the text did not have. `names` are those that other cells define."""
+    before = _findings(fix.source, fix.source.text, ruff, names)
+    after = _findings(fix.source, fix.after, ruff, names)
     return [message for message in after if message not in before]
 
 
-def _findings(source: Source, text: str, ruff: RuffServer | None) -> list[str]:
+def _findings(
+    source: Source, text: str, ruff: RuffServer | None, names: Collection[str]
+) -> list[str]:
     if source.cell is not None:
         text = read_cell(text).text
-    facts = list(gather([Subject(path=source.path, text=text)], ruff=ruff))
+    subject = Subject(path=source.path, text=text, whole=source.cell is None)
+    facts = list(gather([subject], ruff=ruff, names=names))
     return [
         f"{issue.rule}: {issue.message}"
         for module in facts
         for issue in module.issues
         if issue.severity in GRAVE or issue.category == "syntax"
     ]
+
+
+def _defined(tree: ast.Module) -> set[str]:
+    """The functions and classes of a text: a whole text anew that lacks some is only a part."""
+    return {node.name for node in tree.body if isinstance(node, DEFINITIONS)}
 
 
 def _placed(code: str, text: str) -> str | None:
@@ -94,7 +103,7 @@ def _placed(code: str, text: str) -> str | None:
     if len(old.body) == 1 and len(new.body) >= 1 and type(new.body[0]) is type(old.body[0]):
         return code
     if len(new.body) != 1 or not isinstance(new.body[0], DEFINITIONS):
-        return code
+        return code if _defined(old) <= _defined(new) else None
     name = new.body[0].name
     there = [node for node in ast.walk(old) if isinstance(node, DEFINITIONS) and node.name == name]
     if len(there) != 1 or there[0].end_lineno is None:

@@ -70,16 +70,21 @@ def test_a_masked_secret_is_put_back() -> None:
     assert after is None and "masked" in notice
 
 
-@pytest.mark.parametrize("code", ["n = (4", "n = undefined_thing"])
+@pytest.mark.parametrize("code", ["n = (4", "n = prcies[0]"])
 def test_what_does_not_parse_or_lint_is_broken(code: str) -> None:
-    """A syntax error and a name that is nowhere are told; what was there before is not."""
+    """A syntax error and a name that no cell defines are told; what was there before is not."""
     source = Source(path="In[1]", text="n = 4 / 0", cell=1)
     fix, _ = proposed_fix(f"```python\n{code}\n```", source, source.text)
-    assert fix is not None
-    if code.endswith("("):
-        assert broken(fix, None)
+    assert fix is not None and broken(fix, None, {"prices"})
+    assert not broken(fix, None, {"prices", "prcies"}) or code.endswith("4")
     same, _ = proposed_fix("```python\nn = 5\n```", source, source.text)
-    assert same is not None and broken(same, None) == []
+    assert same is not None and broken(same, None, {"prices"}) == []
+
+
+def test_a_part_is_not_the_whole() -> None:
+    """Statements without the text's functions do not replace it."""
+    after, notice = proposed("print(Cart())\nprint(1)")
+    assert after is None and "where in cart.py" in notice
 
 
 def test_no_code_is_no_fix() -> None:
