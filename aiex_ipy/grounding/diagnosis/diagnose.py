@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from aiex_ipy.grounding.diagnosis import (
+    arrays,
     attributes,
     calculation,
     calls,
@@ -38,6 +39,7 @@ from aiex_ipy.grounding.diagnosis import (
     shapes,
     suspects,
     syntax,
+    tables,
     validation,
     waiting,
 )
@@ -61,6 +63,7 @@ RULES: tuple[Rule, ...] = (
     classes.never_set,
     classes.abstract_class,
     attributes.missing_attribute,
+    tables.wrong_separator,
     labels.label_for_position,
     keys.missing_key,
     positions.index_out_of_range,
@@ -87,10 +90,14 @@ RULES: tuple[Rule, ...] = (
     shapes.mismatched_shapes,
     shapes.table_mismatch,
     estimators.unfit_data,
+    estimators.unfit_classes,
     recursion.endless_recursion,
     databases.plain_sql,
     validation.refused_by_model,
     schemas.other_schema,
+    schemas.refused_by_polars,
+    arrays.refused_array,
+    tables.refused_table,
     flow.changed_while_looped,
     flow.spent_iterator,
     flow.wrong_pattern,
@@ -121,7 +128,15 @@ RULES: tuple[Rule, ...] = (
     calculation.failed_assertion,
 )
 ORDER = ("certain", "likely", "possible")
-DECIDING = frozenset({"dead-worker", "hidden-column", "swapped-arguments"})
+DECIDING = frozenset(
+    {
+        "dead-worker",
+        "hidden-column",
+        "swapped-arguments",
+        "unbracketed-condition",
+        "wrong-separator",
+    }
+)
 """Rules whose finding makes others' mere consequences."""
 MOST = 4
 """Diagnoses shown; further ones would only tire."""

@@ -80,6 +80,54 @@ def unfit_data(moment: Moment) -> Iterator[Diagnosis]:
         )
 
 
+def unfit_classes(moment: Moment) -> Iterator[Diagnosis]:
+    """Classes scikit-learn cannot take: continuous numbers, unseen categories, none to split."""
+    frame = moment.frame
+    if frame is None or not isinstance(moment.error, ValueError):
+        return
+    said = message(moment.error)
+    if "Unknown label type" in said or "mix of binary and continuous" in said:
+        yield from _continuous(moment, frame, said)
+    elif "unseen labels" in said or "unknown categories" in said:
+        unseen = re.search(r"(\[.*?\]|np\.str_\('[^']*'\)|'[^']*')", said)
+        yield Diagnosis(
+            rule="unseen-category",
+            certainty="certain",
+            cause=f"The data have categories that fit() did not see: "
+            f"{unseen[1] if unseen else 'see the message'}.",
+            evidence=(f"{where(frame)}: {text_of(frame.node, 60)}", *_shapes(frame)),
+            remedy="Fit on all categories, or pass handle_unknown='ignore' to OneHotEncoder.",
+        )
+    elif "train set will be empty" in said:
+        yield Diagnosis(
+            rule="too-few-rows",
+            certainty="certain",
+            cause=f"There are too few rows to split: {said.partition(',')[0].strip()}.",
+            evidence=(f"{where(frame)}: {text_of(frame.node, 60)}", *_shapes(frame)),
+            remedy="See why so few rows are left, or change test_size.",
+        )
+
+
+def _continuous(moment: Moment, frame: LiveFrame, said: str) -> Iterator[Diagnosis]:
+    """Numbers with decimals where classes are needed."""
+    for call in nodes_at_fault(frame, ast.Call):
+        owner = call.func.value if isinstance(call.func, ast.Attribute) else None
+        maker = type(value_of(owner, frame)[1]).__name__ if owner is not None else ""
+        label = text_of(call.args[-1], 40) if call.args else "y"
+        who = maker if "Unknown" in said and maker != "NoneType" else text_of(call.func, 40)
+        yield Diagnosis(
+            rule="continuous-labels",
+            certainty="certain",
+            cause=f"{label} has continuous numbers, and {who} takes discrete classes (labels).",
+            evidence=(f"{where(frame)}: {text_of(call)}",),
+            remedy="Use a regressor for numbers"
+            " (such as LinearRegression), or make classes of them first."
+            if "Unknown" in said
+            else "Make classes of them first: y_pred > 0.5, or use a metric for numbers.",
+        )
+        return
+
+
 def _shapes(frame: LiveFrame) -> tuple[str, ...]:
     return tuple(f"{text_of(node)} is {shown(value)}" for node, value in operands(frame)[:3])
 
@@ -102,7 +150,7 @@ def _one_dimension(moment: Moment, frame: LiveFrame) -> Iterator[Diagnosis]:
         for argument in call.args[:1]:
             known, value = value_of(argument, frame)
             label = text_of(argument)
-            fix, remedy = None, f"Reshape it: {label}.reshape(-1, 1)."
+            fix, remedy = None, f"Reshape it: np.reshape({label}, (-1, 1))."
             if known and is_a(value, "pandas.Series"):
                 remedy = f"Make a table of it: df[['column']], or {label}.to_frame()."
                 fix = rewritten(
@@ -114,11 +162,12 @@ def _one_dimension(moment: Moment, frame: LiveFrame) -> Iterator[Diagnosis]:
             elif known and is_a(value, "numpy.ndarray"):
                 text = f"{segment(frame, argument)}.reshape(-1, 1)"
                 fix = rewritten(frame, "column", (argument, text))
+            what = shown(value) if known else "an array"
+            size = f" (shape {shape_of(value)})" if shape_of(value) else ""
             yield Diagnosis(
                 rule="one-dimension",
                 certainty="certain",
-                cause=f"{label} is {shown(value) if known else 'an array'} with one dimension"
-                f"{f' (shape {shape_of(value)})' if known else ''}, and a table (rows × columns) "
+                cause=f"{label} is {what} with one dimension{size}, and a table (rows × columns) "
                 "is needed.",
                 evidence=(
                     f"{where(frame)}: {text_of(call)}",

@@ -58,6 +58,12 @@ def _key(error: BaseException) -> Any:
             return _first(found)
         if type(found) is str and found.startswith("None of [Index("):
             return _first(found)
+        if type(found) is str and found.startswith("None of ['"):
+            return _first(found)
+        if type(found) is str and found.startswith("Column not found: "):
+            return found.partition(": ")[2]
+        if type(found) is str and "labels are not columns" in found:
+            return _first(found)
         if type(found) is str and (" not found in axis" in found or "do not exist" in found):
             return _first(found)
         return found if type(found) in {str, int, float, bytes, bool, tuple} else _NONE

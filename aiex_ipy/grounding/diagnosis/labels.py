@@ -22,6 +22,8 @@ from aiex_ipy.grounding.failure.evaluate import Scope
 from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
 
 MOST_LABELS = 5
+MOST_ROWS = 100_000
+"""Rows of an index that is searched."""
 
 
 def label_for_position(moment: Moment) -> Iterator[Diagnosis]:
@@ -47,7 +49,7 @@ def label_for_position(moment: Moment) -> Iterator[Diagnosis]:
             continue
         if is_table and not by and key in columns_of(table):
             continue
-        if (is_table and not by) or len(table) > 1_000_000 or key in table.index:
+        if (is_table and not by) or len(table) > MOST_ROWS or key in table.index:
             continue
         yield _said(moment, frame, node, owner, by, key_node, key, table)
         return
@@ -82,12 +84,14 @@ def _said(
         fix = rewritten(
             frame, ".iloc", (node, f"{segment(frame, owner)}.iloc[{segment(frame, node.slice)}]")
         )
-    kept = " (rows keep their labels when a table is filtered or sorted)"
+    kept = ""
+    if type(labels[0]) is int and labels != list(range(len(labels))):
+        kept = " (rows keep their labels when a table is filtered or sorted)"
     return Diagnosis(
         rule="label-for-position",
         certainty="certain",
         cause=f"{text_of(node, 60)} looks for the index label {key}, and the index of {label} has "
-        f"{', '.join(map(shown, labels))}{more}, not {key}{kept if type(labels[0]) is int else ''}."
+        f"{', '.join(map(shown, labels))}{more}, not {key}{kept}."
         + ("" if fits else f" It has {len(table)} rows."),
         evidence=tuple(evidence),
         remedy=f"Take {what} by position: {label}.iloc[{text_of(key_node)}], or call "

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from aiex_ipy.grounding.diagnosis.edit import rewritten, segment
@@ -323,7 +324,7 @@ def _nearly(a: Any, b: Any) -> float | None:
         close = held[abs(held - wanted) <= 1e-6 * max(abs(wanted), 1e-300)]
         values = [float(each) for each in close[:100]]
     elif type(a) in {list, tuple, set, frozenset} or type(a) is dict:
-        values = [each for each in list(a)[:SAMPLE] if type(each) is float]
+        values = [each for each in islice(a, SAMPLE) if type(each) is float]
     else:
         return None
     if wanted in values:

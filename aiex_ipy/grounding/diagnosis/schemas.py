@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +13,7 @@ from aiex_ipy.grounding.diagnosis.origin import told, traced
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
 from aiex_ipy.grounding.diagnosis.sight import (
     is_a,
+    message,
     nodes_at_fault,
     shown,
     text_of,
@@ -35,6 +38,94 @@ def other_schema(moment: Moment) -> Iterator[Diagnosis]:
             if found is not None:
                 yield found
                 return
+
+
+_CASE = re.compile(
+    r"conversion from `(?P<held>\w+)` to `(?P<to>\w+)` failed in column '(?P<column>[^']*)' for "
+    r"(?P<count>\d+) out of (?P<all>\d+) values: \[(?P<values>.*?)\]|"
+    r"datatypes of join keys don't match - `(?P<key>[^`]*)`: (?P<left>\w+) on left does not match "
+    r"`(?P<other>[^`]*)`: (?P<right>\w+) on right|"
+    r"cannot compare (?P<a>\w+) with (?P<b>[\w ]+ type)|"
+    r"`(?P<operation>\w+)` operation not supported for dtype `(?P<dtype>[^`]*)`|"
+    r"length (?P<more>\d+) to length (?P<rows>\d+)|"
+    r"height of column '(?P<one>[^']*)' \((?P<one_size>\d+)\) does not match height of column "
+    r"'(?P<two>[^']*)' \((?P<two_size>\d+)\)|"
+    r"building Series of type (?P<kind>\w+); found value of type (?P<found>\w+): (?P<odd>[^\n]*)"
+)
+"""What polars 1 says. Source: its messages, as version 1 writes them."""
+
+
+def refused_by_polars(moment: Moment) -> Iterator[Diagnosis]:
+    """Casts, comparisons, joins and lengths that polars refuses: the column, dtypes, values."""
+    frame, error = moment.frame, moment.error
+    said = _CASE.search(message(error)) if error is not None else None
+    if said is None or frame is None or "polars" not in sys.modules:
+        return
+    rule, cause, remedy = _told(said)
+    node = frame.node
+    expression = re.search(r"\n\t(\[?.*(?:col|lit)\(.*)", message(error))
+    if rule:
+        yield Diagnosis(
+            rule=rule,
+            certainty="certain",
+            cause=cause,
+            evidence=(
+                f"{where(frame)}: {text_of(node, 60)}",
+                *([f"in {expression[1].strip()}"] if expression else []),
+            ),
+            remedy=remedy,
+        )
+
+
+def _told(said: re.Match[str]) -> tuple[str, str, str]:
+    """The rule, the cause and the remedy that follow from a message."""
+    if said["column"]:
+        return (
+            "no-number",
+            f"The column {said['column']!r} is {said['held']}, and {said['count']} of its "
+            f"{said['all']} values cannot become {said['to']}: {said['values']}.",
+            "Clean them first, or cast with strict=False, which gives null for them.",
+        )
+    if said["key"]:
+        return (
+            "merge-types",
+            f"The keys of the join have different dtypes: {said['key']!r} is {said['left']} on "
+            f"the left, {said['other']!r} is {said['right']} on the right.",
+            f"Cast one of them: pl.col({said['key']!r}).cast(…).",
+        )
+    if said["a"]:
+        return (
+            "compared-types",
+            f"A {said['a']} is compared with a {said['b']}: polars does not convert one.",
+            "Compare with a value of the column's dtype, or cast the column.",
+        )
+    if said["operation"]:
+        return (
+            "text-column",
+            f"{said['operation']}() is not for a column of dtype {said['dtype']}.",
+            "Cast the column to numbers first, or choose another column.",
+        )
+    if said["more"]:
+        return (
+            "length-mismatch",
+            f"The new column has {said['more']} values, and the table has {said['rows']} rows.",
+            "Give one value for each row.",
+        )
+    if said["one"]:
+        return (
+            "length-mismatch",
+            f"The columns have different lengths: {said['one']!r} has {said['one_size']}, "
+            f"{said['two']!r} has {said['two_size']}.",
+            "Give each column the same number of values.",
+        )
+    if said["kind"]:
+        return (
+            "mixed-column",
+            f"A column begins with values of {said['kind']} and has {said['odd'].strip()}, of "
+            f"{said['found']}.",
+            "Give values of one type, or pass strict=False.",
+        )
+    return "", "", ""
 
 
 def _frames(frame: LiveFrame, call: ast.Call) -> list[tuple[str, Any]]:

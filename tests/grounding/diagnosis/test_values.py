@@ -384,3 +384,81 @@ def test_what_a_library_refused_is_named(debugged, cells, rule, words):
     first = debugged(*cells)[0]
     assert first.rule == rule
     assert words in first.cause
+
+
+DF = f"{PD}df = pd.DataFrame({{'a': [1, 2, 3], 'b': list('xyz'), 'c': [1.0, np.nan, 3.0]}})"
+REFUSED = [
+    (
+        [DF, "df[df['a'] > 1 & df['b'] == 'x']"],
+        "unbracketed-condition",
+        "& binds more strongly than comparisons",
+    ),
+    (
+        [f"{PD}import io", "d = pd.read_csv(io.StringIO('a;b\\n1;2'))", "d['a']"],
+        "wrong-separator",
+        "d has one column, named 'a;b'",
+    ),
+    (
+        [f"{PD}import io", "pd.read_csv(io.StringIO('a,b\\n1,2\\n1,2,3'))"],
+        "uneven-lines",
+        "Line 3 of the file: '1,2,3' has 3 fields",
+    ),
+    ([DF, "df.iloc[3]"], "off-by-one", "df has 3 rows, so positions 0 to 2"),
+    ([DF, "df.drop('a')"], "wrong-axis", "drop() takes rows unless told otherwise"),
+    (
+        [
+            f"{PD}d = pd.DataFrame({{'k': ['a', 'a'], 'm': ['x', 'x'], 'v': [1, 2]}})",
+            "d.pivot(index='k', columns='m', values='v')",
+        ],
+        "duplicate-labels",
+        "k='a', m='x' occurs more than once",
+    ),
+    ([DF, "low = 1\ndf.query('a > low')"], "missing-key", "which a query calls @low"),
+    ([DF, "x = df['a'].to_numpy(copy=True)\nx /= 2"], "cast-in-place", "whose dtype is int64"),
+    ([DF, "df['a'].to_numpy().sum(axis=1)"], "no-axis", "1 dimension, so only axis 0"),
+    (
+        [f"{PD}m = np.array([[1.0, 2.0], [2.0, 4.0]])", "np.linalg.inv(m)"],
+        "singular-matrix",
+        "its row 1 is 2 times row 0",
+    ),
+    (
+        [f"{PD}i = np.array([0, 1])\nxs = [5, 6, 7]", "xs[i]"],
+        "index-by-array",
+        "xs is a list, which takes one whole number",
+    ),
+    ([f"{PD}", "np.zeros(3, 4)"], "shape-as-dtype", "takes the shape as one tuple"),
+    (
+        [f"{DF}\nfrom sklearn.linear_model import LogisticRegression\nm = LogisticRegression()",
+         "m.fit(df[['a']], df['a'] + 0.5)"],
+        "continuous-labels",
+        "LogisticRegression takes discrete classes",
+    ),
+    (
+        ["import polars as pl\nd = pl.DataFrame({'b': ['1', 'x']})",
+         "d.with_columns(pl.col('b').cast(pl.Int64))"],
+        "no-number",
+        "1 of its 2 values cannot become i64",
+    ),
+    (
+        ["import polars as pl\nd = pl.DataFrame({'a': [1]})",
+         "d.join(pl.DataFrame({'a': ['1']}), on='a')"],
+        "merge-types",
+        "'a' is i64 on the left, 'a' is str on the right",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cells", "rule", "words"), REFUSED, ids=[f"{e[1]}-{e[0][-1][:20]}" for e in REFUSED]
+)
+def test_what_arrays_and_tables_refuse_is_named(debugged, cells, rule, words):
+    """The array, table or text at fault is named, with its shape, dtype or labels."""
+    told = {each.rule: each.cause for each in debugged(*cells)}
+    assert rule in told, told
+    assert words in told[rule]
+
+
+def test_a_condition_in_parentheses_is_not_blamed(debugged):
+    """`(a & b) == c` is what was meant where it is written so."""
+    cells = (DF, "df[(df['a'] & df['b']) == 1]")
+    assert "unbracketed-condition" not in {each.rule for each in debugged(*cells)}
