@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aiex_ipy.grounding.diagnosis.edit import rewritten, segment
-from aiex_ipy.grounding.diagnosis.origin import definition
+from aiex_ipy.grounding.diagnosis.origin import definition, told, traced
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
 from aiex_ipy.grounding.diagnosis.removed import version_of
 from aiex_ipy.grounding.diagnosis.sight import (
@@ -193,15 +193,7 @@ def _missing(
     if missing[:1] in (["self"], ["cls"]) or (
         isinstance(call.func, ast.Attribute) and _on_class(frame, call.func)
     ):
-        owner = text_of(call.func.value) if isinstance(call.func, ast.Attribute) else "the class"
-        return Diagnosis(
-            rule="called-on-class",
-            certainty="certain",
-            cause=f"{label}() is called on the class {owner}, not on one of its objects, so "
-            "`self` is missing.",
-            evidence=(f"{where(frame)}: {text_of(call)}",),
-            remedy=f"Make an object first: {owner}(…).{label.rpartition('.')[2]}(…).",
-        )
+        return _on_the_class(moment, frame, call, label)
     if not names and definition(moment, value) is None:
         return None
     return Diagnosis(
@@ -211,6 +203,45 @@ def _missing(
         f"{'have' if len(missing) > 1 else 'has'} no default.",
         evidence=(_signature(moment, label, value, names), f"{where(frame)}: {text_of(call)}"),
         remedy=f"Give {', '.join(missing)}.",
+    )
+
+
+def _on_the_class(moment: Moment, frame: LiveFrame, call: ast.Call, label: str) -> Diagnosis:
+    base = call.func.value if isinstance(call.func, ast.Attribute) else None
+    owner = text_of(base) if base is not None else "the class"
+    found, kind = value_of(base, frame)
+    name = class_name(kind) if found and isinstance_(kind, type) else owner
+    steps = traced(moment, frame, base)
+    given = [
+        s for s in steps if s.how == "assigned" and isinstance(s.node, ast.Name | ast.Attribute)
+    ]
+    made = given[-1] if given else None
+    renamed = name.rpartition(".")[2] != owner.rpartition(".")[2]
+    if made is None or made.node is None or not renamed:
+        said = f"; {owner} is the class {name} itself, not an instance of it" if renamed else ""
+        return Diagnosis(
+            rule="called-on-class",
+            certainty="certain",
+            cause=f"{label}() is called on the class {name}, not on one of its objects, "
+            f"so `self` is missing{said}.",
+            evidence=(*told(steps), f"{where(frame)}: {text_of(call)}"),
+            remedy=f"Make an object first: {name}(…).{label.rpartition('.')[2]}(…).",
+        )
+    fix = None
+    needs = [
+        p for p in parameters(kind) if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
+    if made.code is not None and not needs:
+        fix = rewritten(made.code, "()", (made.node, f"{segment(made.code, made.node)}()"))
+    return Diagnosis(
+        rule="called-on-class",
+        certainty="certain",
+        cause=f"{owner} is the class {name} itself, not an instance: `{made.name} = "
+        f"{text_of(made.node)}` ({made.where}) lacks the parentheses, so {label}() has no object "
+        "(`self`) to work on.",
+        evidence=(*told(steps), f"{where(frame)}: {text_of(call)}"),
+        remedy=f"Make an instance there: {made.name} = {name}({'…' if needs else ''}).",
+        fix=fix,
     )
 
 

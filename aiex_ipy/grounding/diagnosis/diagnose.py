@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from aiex_ipy.grounding.diagnosis import (
+    argument_order,
     arrays,
     attributes,
     calculation,
@@ -13,6 +14,7 @@ from aiex_ipy.grounding.diagnosis import (
     classes,
     conversion,
     databases,
+    dataclass_fields,
     dates,
     estimators,
     fitness,
@@ -33,10 +35,12 @@ from aiex_ipy.grounding.diagnosis import (
     positions,
     processes,
     quantities,
+    rebinding,
     recursion,
     repeats,
     schemas,
     shapes,
+    spreading,
     suspects,
     syntax,
     tables,
@@ -49,6 +53,10 @@ from aiex_ipy.grounding.failure.moment import Moment
 Rule = Callable[[Moment], Iterable[Diagnosis]]
 RULES: tuple[Rule, ...] = (
     syntax.unparsable,
+    rebinding.rebound_global,
+    rebinding.star_import,
+    rebinding.redefined_function,
+    spreading.sequence_for_arguments,
     nothing.nothing_used,
     waiting.not_awaited,
     waiting.wrong_loop,
@@ -61,6 +69,9 @@ RULES: tuple[Rule, ...] = (
     processes.option_name,
     processes.failed_command,
     classes.never_set,
+    dataclass_fields.field_order,
+    dataclass_fields.mutable_field,
+    dataclass_fields.frozen,
     classes.abstract_class,
     attributes.missing_attribute,
     tables.wrong_separator,
@@ -76,7 +87,9 @@ RULES: tuple[Rule, ...] = (
     fitness.unfit_value,
     calls.wrong_arguments,
     calls.swapped_arguments,
+    argument_order.misplaced_arguments,
     conversion.no_number,
+    spreading.split_parts,
     conversion.wrong_count,
     conversion.no_date,
     json_data.no_json,
@@ -132,8 +145,10 @@ DECIDING = frozenset(
     {
         "dead-worker",
         "hidden-column",
+        "one-for-several",
         "swapped-arguments",
         "unbracketed-condition",
+        "unpacked-dict",
         "wrong-separator",
     }
 )

@@ -76,7 +76,12 @@ def wrong_format(moment: Moment) -> Iterator[Diagnosis]:
     found = matches(moment, Exception, pattern)
     if frame is None or found is None or "NoneType" in found[0]:
         return
-    nodes = [each.value for each in nodes_at_fault(frame, ast.FormattedValue) if each.format_spec]
+    code = found[1] or ""
+    nodes = [
+        each.value
+        for each in nodes_at_fault(frame, ast.FormattedValue)
+        if each.format_spec is not None and _ends_with(each.format_spec, code)
+    ]
     for operation in nodes_at_fault(frame, ast.BinOp):
         right = operation.right
         nodes += right.elts if isinstance(right, ast.Tuple) else [right]
@@ -100,6 +105,12 @@ def wrong_format(moment: Moment) -> Iterator[Diagnosis]:
             fix=fix,
         )
         return
+
+
+def _ends_with(spec: ast.expr, code: str) -> bool:
+    """True if a format may end with a letter: its last part is no literal, or has it."""
+    last = spec.values[-1] if isinstance(spec, ast.JoinedStr) and spec.values else spec
+    return not isinstance(last, ast.Constant) or str(last.value).endswith(code)
 
 
 _WRONG = {

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from aiex_ipy.grounding.diagnosis.edit import indent_of, rewritten, segment
+from aiex_ipy.grounding.diagnosis.edit import rewritten, segment
+from aiex_ipy.grounding.diagnosis.in_place import (
+    IN_PLACE,
+    RETURNS_NONE,
+    inplace_fix,
+    inplace_keyword,
+    inplace_remedy,
+    kept_nothing,
+    shuffle_fix,
+)
 from aiex_ipy.grounding.diagnosis.origin import (
     Origin,
     function_called,
@@ -30,19 +39,11 @@ from aiex_ipy.grounding.diagnosis.sight import (
     value_of,
     where,
 )
-from aiex_ipy.grounding.failure.evaluate import isinstance_
+from aiex_ipy.grounding.failure.evaluate import Scope, evaluate, isinstance_
 from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
-from aiex_ipy.grounding.fix import Fix
 
-IN_PLACE: Mapping[str, tuple[str, ...]] = {
-    "list": ("append", "clear", "extend", "insert", "remove", "reverse", "sort"),
-    "dict": ("clear", "update"),
-    "set": ("add", "clear", "discard", "remove", "update"),
-    "numpy.ndarray": ("fill", "partition", "resize", "sort"),
-    "collections.deque": ("append", "appendleft", "clear", "extend", "extendleft", "reverse"),
-}
-"""Methods that change their object and return None. Source: the Python and NumPy references."""
-RETURNS_NONE = frozenset({"print", "setattr", "delattr", "exec", "random.shuffle", "time.sleep"})
+MOST_ITEMS = 10_000
+"""Items of what is sorted that are looked at."""
 SEARCHES = frozenset({"match", "search", "fullmatch"})
 
 
@@ -67,6 +68,9 @@ def _item(frame: LiveFrame) -> Diagnosis | None:
     for call in nodes_at_fault(frame, ast.Call):
         if text_of(call.func) not in {"sum", "max", "min", "sorted", "any", "all"} or not call.args:
             continue
+        sorting = _sorting_key(frame, call)
+        if sorting is not None:
+            return sorting
         known_, value = value_of(call.args[0], frame)
         if not known_ or type(value) not in {list, tuple} or None not in map(_plain_none, value):
             continue
@@ -81,6 +85,37 @@ def _item(frame: LiveFrame) -> Diagnosis | None:
             remedy=f"Leave them out: {text_of(call.func)}(x for x in {label} if x is not None).",
         )
     return None
+
+
+def _sorting_key(frame: LiveFrame, call: ast.Call) -> Diagnosis | None:
+    """An item whose key= is None: `sorted(points, key=points.get)`."""
+    key = next((each.value for each in call.keywords if each.arg == "key"), None)
+    found, values = value_of(call.args[0], frame)
+    if not found or type(values) not in {list, tuple, dict, set} or len(values) > MOST_ITEMS:
+        return None
+    holes: list[tuple[str, Any]] = []
+    for item in values:
+        match key:
+            case ast.Attribute(value=base, attr="get" | "__getitem__"):
+                known_, table = value_of(base, frame)
+                plain = known_ and type(table) is dict and type(item) in {str, int, float}
+                if plain and table.get(item) is None:
+                    holes.append((f"{text_of(base)}[{item!r}]", item))
+            case ast.Lambda(args=ast.arguments(args=[ast.arg(arg=name)]), body=body):
+                known_, value = evaluate(body, Scope({name: item}, frame.globals))
+                if known_ and value is None:
+                    holes.append((f"{text_of(body)} of the item {shown(item)}", item))
+    if not holes:
+        return None
+    label, func = text_of(call.args[0]), text_of(call.func)
+    return Diagnosis(
+        rule="none-used",
+        cause=f"{holes[0][0]} is None{f', and {len(holes) - 1} more' if len(holes) > 1 else ''}: "
+        f"{func}() compares these values, and None cannot be compared with others.",
+        certainty="certain",
+        evidence=(f"{where(frame)}: {text_of(call)}", f"{label} is {shown(values)}"),
+        remedy="Leave those out, or give them a value that sorts: key=lambda x: (… is None, …).",
+    )
 
 
 def _plain_none(value: Any) -> Any:
@@ -203,7 +238,8 @@ def _why(
                 "certain",
             )
         case ast.Attribute() if frame is not None:
-            return _unset_attribute(frame, made, label)
+            stored = kept_nothing(moment, made, label)
+            return stored or _unset_attribute(frame, made, label)
         case ast.Subscript(value=base, slice=key) if frame is not None:
             found, value = value_of(base, frame)
             if found and isinstance_(value, dict):
@@ -233,7 +269,7 @@ def _call(
         k.arg == "inplace" and isinstance(k.value, ast.Constant) and k.value.value is True
         for k in call.keywords
     ):
-        return _inplace_keyword(call, label, place, last)
+        return inplace_keyword(call, label, place, last)
     if isinstance(call.func, ast.Attribute):
         why = _method(moment, frame, call, call.func, label, place, last)
         if why is not None:
@@ -246,7 +282,7 @@ def _call(
             f"{label} is None: {name}() returns None ({place}).",
             (),
             f"Do not use what {name}() returns.",
-            _shuffle_fix(call, last),
+            shuffle_fix(call, last),
             "certain",
         )
     if name in {"os.environ.get", "os.getenv"} and len(call.args) == 1:
@@ -283,8 +319,8 @@ def _method(
             f"{label} is None: {kind}.{func.attr}() changes the {kind} in place and returns None "
             f"({place}).",
             (),
-            _inplace_remedy(func, kind),
-            _inplace_fix(call, func, kind, last),
+            inplace_remedy(func, kind),
+            inplace_fix(call, func, kind, last),
             "certain",
         )
     again = last is not None and text_of(func.value) == last.name
@@ -295,8 +331,8 @@ def _method(
             f"{label} is None: .{func.attr}() changes its object in place and returns None, and "
             f"that None was given to {label} itself ({place}).",
             (),
-            _inplace_remedy(func, ""),
-            _inplace_fix(call, func, kind, last),
+            inplace_remedy(func, ""),
+            inplace_fix(call, func, kind, last),
             "likely",
         )
     if func.attr == "get" and found and isinstance_(base, dict) and len(call.args) == 1:
@@ -368,58 +404,6 @@ def _found_by_search(pattern: str, text: str) -> bool:
         return re.search(pattern, text) is not None
     except re.error:
         return False
-
-
-def _inplace_remedy(func: ast.Attribute, kind: str) -> str:
-    if kind == "list" and func.attr in {"sort", "reverse"}:
-        other = "sorted" if func.attr == "sort" else "reversed"
-        return f"Call it on a line of its own, or use {other}(…), which gives a new value."
-    return "Call it on a line of its own, and use the object itself."
-
-
-def _inplace_fix(call: ast.Call, func: ast.Attribute, kind: str, last: Origin | None) -> Fix | None:
-    statement = last.statement if last is not None else None
-    if last is None or last.code is None or not isinstance(statement, ast.Assign):
-        return None
-    if len(statement.targets) != 1 or statement.value is not call:
-        return None
-    if text_of(statement.targets[0]) == text_of(func.value):
-        return rewritten(last.code, "in place", (statement, segment(last.code, call)))
-    if kind == "list" and func.attr == "sort":
-        inner = [segment(last.code, func.value), *(segment(last.code, k) for k in call.keywords)]
-        return rewritten(last.code, "sorted", (call, f"sorted({', '.join(inner)})"))
-    return None
-
-
-def _shuffle_fix(call: ast.Call, last: Origin | None) -> Fix | None:
-    statement = last.statement if last is not None else None
-    if last is None or last.code is None or not isinstance(statement, ast.Assign):
-        return None
-    if text_of(call.func) != "random.shuffle" or not call.args:
-        return None
-    own = segment(last.code, call)
-    target = segment(last.code, statement.targets[0])
-    indent = indent_of(last.code, statement.lineno)
-    other = segment(last.code, call.args[0])
-    after = own if other == target else f"{own}\n{indent}{target} = {other}"
-    return rewritten(last.code, "in place", (statement, after))
-
-
-def _inplace_keyword(call: ast.Call, label: str, place: str, last: Origin | None) -> Why:
-    fix = None
-    if last is not None and last.code is not None:
-        kept = [segment(last.code, each) for each in call.args]
-        kept += [segment(last.code, each) for each in call.keywords if each.arg != "inplace"]
-        text = f"{segment(last.code, call.func)}({', '.join(kept)})"
-        fix = rewritten(last.code, "without inplace=True", (call, text))
-    return (
-        f"{label} is None: with inplace=True, {text_of(call.func)}() changes the object and "
-        f"returns None ({place}).",
-        (),
-        "Leave out inplace=True, or do not assign what it returns.",
-        fix,
-        "certain",
-    )
 
 
 def _unset_attribute(frame: LiveFrame, made: ast.Attribute, label: str) -> Why | None:

@@ -43,7 +43,10 @@ def mixed_operands(moment: Moment) -> Iterator[Diagnosis]:
         return
     if "NoneType" in message(moment.error):
         return  # told by where the None came from
+    said = re.search(r"operand type\(s\) for ([^:\s]+)", message(moment.error))
     for left, operator, right in _pairs(frame):
+        if said is not None and said[1] != operator and operator in _SIGNS:
+            continue
         a, b = value_of(left, frame), value_of(right, frame)
         found = _column_of_text(frame, left, a, right, b)
         if found is None and a[0] and b[0] and _disagree(a[1], b[1], operator):
@@ -66,25 +69,28 @@ def _pairs(frame: LiveFrame) -> Iterator[tuple[ast.expr, str, ast.expr]]:
 
 
 def _sign(op: ast.AST) -> str:
-    signs = {
-        "Add": "+",
-        "Sub": "-",
-        "Mult": "*",
-        "Div": "/",
-        "FloorDiv": "//",
-        "Mod": "%",
-        "Pow": "**",
-        "MatMult": "@",
-        "BitAnd": "&",
-        "BitOr": "|",
-        "Lt": "<",
-        "LtE": "<=",
-        "Gt": ">",
-        "GtE": ">=",
-        "Eq": "==",
-        "In": "in",
-    }
-    return signs.get(type(op).__name__, type(op).__name__)
+    return _SIGN_OF.get(type(op).__name__, type(op).__name__)
+
+
+_SIGN_OF = {
+    "Add": "+",
+    "Sub": "-",
+    "Mult": "*",
+    "Div": "/",
+    "FloorDiv": "//",
+    "Mod": "%",
+    "Pow": "**",
+    "MatMult": "@",
+    "BitAnd": "&",
+    "BitOr": "|",
+    "Lt": "<",
+    "LtE": "<=",
+    "Gt": ">",
+    "GtE": ">=",
+    "Eq": "==",
+    "In": "in",
+}
+_SIGNS = frozenset({"+", "-", "*", "/", "//", "%", "@"})
 
 
 def _disagree(a: Any, b: Any, operator: str) -> bool:
