@@ -69,6 +69,12 @@ _SETTINGS = r"""
     """
 _FORMS = re.compile(f"{_KEYS}{_SETTINGS}", re.VERBOSE | re.DOTALL)
 _IN_CODE = re.compile(_KEYS, re.VERBOSE | re.DOTALL)
+_BEGINNINGS = (
+    *("PRIVATE KEY", "sk-", "rk-", "sk_", "rk_", "pk_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
+    *("github_pat_", "glpat-", "AKIA", "ASIA", "ABIA", "ACCA", "AIza", "ya29.", "xox", "hf_"),
+    *("npm_", "pypi-", "dop_v1_", "SG.", "eyJ", "earer ", "asic "),
+)
+"""One of these stands in each form of `_KEYS` but user info: a quick look."""
 _ASSIGNED = re.compile(
     r"""(?P<name>[A-Za-z_][\w.-]{0,80})
         (?P<between>["']?\s*\]?\s*(?::\s*[\w.\[\], |]{1,40}=|=(?!=)|:)\s*)
@@ -95,26 +101,82 @@ def is_secret_text(name: str, value: str) -> bool:
     if is_secret_name(name):
         return bool(value)
     mixed = re.search(r"\d", value) and re.search(r"[A-Za-z]", value)
-    return is_token_name(name) and len(value) >= 12 and bool(mixed) and not re.search(r"\s", value)
+    return is_token_name(name) and len(value) >= 6 and bool(mixed) and not re.search(r"\s", value)
+
+
+_LISTED = re.compile(
+    r"""(?P<head>(?P<name>[A-Za-z_][\w.-]{0,80})["']?\s*(?:=(?!=)|:)\s*[\[(])
+        (?P<items>\s*["'][^\[\]()]{1,4000})[\])]""",
+    re.VERBOSE,
+)
+_WORDS = (
+    *("pass", "pwd", "secret", "cred", "key", "token", "jwt", "bearer", "auth", "cookie", "dsn"),
+    *("salt", "otp", "pin", "csrf"),
+)
+"""What each secret-looking name has in it: see `_STRONG` and `_WEAK`."""
+_LITERAL = re.compile(r"([\"'])(?:(?!\1)[^\\\n]|\\.)+\1")
 
 
 def assigned_secrets(text: str) -> Iterator[tuple[str, str]]:
     """Yield name and value of the literals that code assigns to secret-looking names."""
-    for each in _ASSIGNED.finditer(text):
+    for each in _assignments(_ASSIGNED, text):
         if is_secret_text(each["name"], each["value"]):
             yield each["name"], each["value"]
 
 
 def mask_assigned(text: str) -> str:
     """Return code with the literals assigned to secret-looking names replaced."""
-    return _ASSIGNED.sub(_withheld, text) if "=" in text or ":" in text else text
+    for form, change in ((_ASSIGNED, _withheld), (_LISTED, _withheld_items)):
+        parts: list[str] = []
+        end = 0
+        for found in _assignments(form, text):
+            parts += [text[end : found.start()], change(found)]
+            end = found.end()
+        if parts:
+            text = "".join([*parts, text[end:]])
+    return text
+
+
+def _assignments(form: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """Yield where a form stands at a name that holds a secret's word: looked for from the word on,
+    since a search at each letter costs a millisecond a kilobyte."""
+    end = 0
+    for start in _places(text):
+        if start < end:
+            continue
+        least = max(end, start - 80)
+        begin = start
+        while begin > least and (text[begin - 1].isalnum() or text[begin - 1] in "_.-"):
+            begin -= 1
+        while begin < start and not (text[begin].isalpha() or text[begin] == "_"):
+            begin += 1
+        found = form.match(text, begin)
+        if found is not None and found.end("name") > start:
+            end = found.end()
+            yield found
+
+
+def _places(text: str) -> list[int]:
+    """Where secrets' words stand."""
+    lower = text.lower()
+    if len(lower) != len(text):  # a letter that becomes two: the places would not be the text's
+        lower = "".join(each.lower() if each.isascii() else each for each in text)
+    found = []
+    for word in _WORDS:
+        at = lower.find(word)
+        while at >= 0:
+            found.append(at)
+            at = lower.find(word, at + 1)
+    return sorted(found)
 
 
 def mask_code(text: str) -> str:
     """Return code or words about it with secret-looking literals and vendors' keys replaced; what
     code computes (`password=ask()`) stays. The same object when there is nothing to replace."""
     masked = mask_assigned(text)
-    return _IN_CODE.sub(_mask, masked) if _IN_CODE.search(masked) else masked
+    if not any(each in masked for each in _BEGINNINGS) and not ("://" in masked and "@" in masked):
+        return masked
+    return _IN_CODE.sub(_mask, masked)
 
 
 def _withheld(found: re.Match[str]) -> str:
@@ -122,3 +184,11 @@ def _withheld(found: re.Match[str]) -> str:
         return found[0]
     quote = found["quote"]
     return f"{found['name']}{found['between']}{quote}{WITHHELD}{quote}"
+
+
+def _withheld_items(found: re.Match[str]) -> str:
+    """The texts in a list or tuple below a secret-looking name."""
+    if not is_secret_name(found["name"]):
+        return found[0]
+    items = _LITERAL.sub(lambda each: f"{each[1]}{WITHHELD}{each[1]}", found["items"])
+    return f"{found['head']}{items}{found[0][-1]}"

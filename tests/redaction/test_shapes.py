@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from aiex_ipy.redaction.shapes import WITHHELD, is_secret_name, is_token_name, mask_forms
+from aiex_ipy.redaction.shapes import (
+    WITHHELD,
+    is_secret_name,
+    is_token_name,
+    mask_code,
+    mask_forms,
+)
 
 
 @pytest.mark.parametrize(
@@ -78,3 +84,21 @@ def test_masking_twice_changes_nothing(text: str) -> None:
     """What is masked is not masked again."""
     once = mask_forms(text)
     assert mask_forms(once) == once
+
+
+@pytest.mark.parametrize(
+    ("code", "masked"),
+    [
+        ("token='CCLEAK3'", "token='[withheld]'"),
+        ("{'password': ['GGLEAK7', \"x\"]}", "{'password': ['[withheld]', \"[withheld]\"]}"),
+        ("self.api_key = 'abc'", "self.api_key = '[withheld]'"),
+        ("İİ; db_password='zz'; n = 'a'", "İİ; db_password='[withheld]'; n = 'a'"),
+        ("settings['api_key'] = 'abc'", "settings['api_key'] = '[withheld]'"),
+        ("token = 'identifier'", "token = 'identifier'"),
+        ("keys = ['a', 'b']; password=ask()", "keys = ['a', 'b']; password=ask()"),
+    ],
+)
+def test_literals_of_secrets_are_masked_in_code(code: str, masked: str) -> None:
+    """A literal under a secret-looking name goes, what code computes and other texts stay."""
+    assert mask_code(code) == masked
+    assert mask_code(masked) == masked

@@ -120,7 +120,7 @@ def capture(
         context=tuple(context),
         left_out=tuple(seen.left_out),
     )
-    mask = _mask(moment, failure, seen.secrets)
+    moment.mask = mask = _mask(moment, failure, seen.secrets)
     return cut(mask.record(failure), _wanted(moment)), moment
 
 

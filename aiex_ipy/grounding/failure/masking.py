@@ -9,8 +9,10 @@ from types import FunctionType, ModuleType
 from typing import Any, TypeVar
 
 from aiex_ipy.grounding.live.static import derives, instance_dict
+from aiex_ipy.redaction.known import LEAST_LENGTH
 from aiex_ipy.redaction.masking import Redactor
 from aiex_ipy.redaction.shapes import (
+    WITHHELD,
     assigned_secrets,
     is_secret_text,
     mask_assigned,
@@ -23,7 +25,7 @@ MOST_INNER = 200
 """Mappings and objects in a namespace that are looked into."""
 _PLAIN = (int, float, bool, type(None), bytes, list, tuple, set, type, FunctionType, ModuleType)
 MOST_SECRETS = 64
-LEAST = 8
+LEAST = 6
 """Characters of a secret that is searched for elsewhere: what is shorter occurs by chance."""
 MOST_CHARACTERS = 4_096
 """A longer text under a secret-looking name is no key."""
@@ -40,19 +42,23 @@ class Mask:
         found: dict[str, str] = {}
         for namespace in namespaces:
             for name, value in _texts_of(namespace):
-                if len(found) < MOST_SECRETS and LEAST <= len(value) <= MOST_CHARACTERS:
+                if len(found) < MOST_SECRETS and len(value) >= LEAST:
                     found.setdefault(value, name)
         for text in texts:
             for name, value in assigned_secrets(text):
                 if len(value) >= LEAST:
                     found.setdefault(value, name)
         self._redactor = Redactor(found) if found else None
+        short = [re.escape(each) for each in found if len(each) < LEAST_LENGTH]
+        self._short = re.compile(rf"(?<!\w)(?:{'|'.join(short)})(?!\w)") if short else None
 
     def text(self, text: str) -> str:
         """Return the text with secrets and addresses masked."""
         text = mask_forms(mask_assigned(text))
         if self._redactor is not None:
             text = self._redactor.text(text)
+        if self._short is not None:
+            text = self._short.sub(WITHHELD, text)
         return _ADDRESS.sub("0x…", text) if "0x" in text else text
 
     def record(self, record: T) -> T:
@@ -81,7 +87,7 @@ def _texts_of(namespace: Any) -> Iterable[tuple[str, str]]:
     inner: list[Mapping[Any, Any]] = []
     for name, value in islice(list(dict.items(namespace)), MOST_NAMES):
         if type(value) is str and type(name) is str:
-            if is_secret_text(name, value):
+            if len(value) <= MOST_CHARACTERS and is_secret_text(name, value):
                 yield name, value
         elif type(value) is dict and len(value) <= 50:
             inner.append(value)
@@ -89,5 +95,6 @@ def _texts_of(namespace: Any) -> Iterable[tuple[str, str]]:
             inner.append(instance_dict(value))
     for each in inner[:MOST_INNER]:
         for name, value in list(each.items()):
-            if type(name) is str and type(value) is str and is_secret_text(name, value):
+            plain = type(name) is str and type(value) is str and len(value) <= MOST_CHARACTERS
+            if plain and is_secret_text(name, value):
                 yield name, value

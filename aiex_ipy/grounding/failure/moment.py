@@ -10,6 +10,7 @@ from typing import Any
 
 from aiex_ipy.grounding.cells import RanCell
 from aiex_ipy.grounding.failure.evaluate import Found, Scope, evaluate
+from aiex_ipy.grounding.failure.masking import Mask
 from aiex_ipy.grounding.fix import Source
 
 
@@ -85,6 +86,8 @@ class Moment:
         self.asked = asked
         self.expression = expression
         self.project_dir = project_dir
+        self.mask: Mask | None = None
+        """Masks the secrets that the capture met."""
 
     def value(self, node: ast.AST | str, frame: LiveFrame | None = None) -> Found:
         """Return whether the value of an expression is known, and the value, as it is now.
