@@ -12,6 +12,7 @@ from aiex_ipy.grounding.live.description import Description
 from aiex_ipy.operations.base import NO_JUDGEMENT
 from aiex_ipy.operations.debug import DebugReport
 from aiex_ipy.prompts.failure import error_lines, folded, gap_lines, marked_lines
+from aiex_ipy.redaction.shapes import mask_code
 from aiex_ipy.render.safe import escape, plain, safe_markdown, sentence
 
 RULE = "=" * 50
@@ -184,7 +185,8 @@ def _source(frame: FrameRecord) -> list[str]:
 
 
 def _diff(fix: Fix) -> list[str]:
-    return [plain(each) for each in fix.diff.splitlines()]
+    """The change as it is shown, which may be kept in a notebook: without the secrets around it."""
+    return [plain(each) for each in mask_code(fix.diff).splitlines()]
 
 
 def _fenced(lines: list[str], language: str) -> list[str]:

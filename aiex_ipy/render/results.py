@@ -24,7 +24,7 @@ RENDERERS = {
 }
 """Which module of this package renders which result; none is imported before its first."""
 WITH_FIXES = ("DebugReport", "Evaluation")
-"""Results that hold texts with the place of their file on this machine."""
+"""Results that hold texts of the user's with the place of their file on this machine."""
 
 
 def render(result: Any, format: Format = "text", *, symbols: bool = True) -> str:
@@ -78,19 +78,24 @@ def to_json(result: Any) -> str:
     import msgspec
 
     if type(result).__name__ in WITH_FIXES:
-        result = without_places(msgspec.to_builtins(result))
+        result = for_others(msgspec.to_builtins(result))
     return msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
 
 
-def without_places(value: Any) -> Any:
-    """Return built-in containers with the absolute path of each `file` emptied: a text to be
-    fixed has its `path`, which is relative."""
+def for_others(value: Any) -> Any:
+    """Return built-in containers as they may be written down: the absolute path of each `file`
+    emptied (a text to be fixed has its `path`, which is relative), and secret-looking literals of
+    the user's code masked."""
     if isinstance(value, dict):
         return {
-            key: "" if key == "file" and isinstance(each, str) else without_places(each)
+            key: "" if key == "file" and isinstance(each, str) else for_others(each)
             for key, each in value.items()
         }
-    return [without_places(each) for each in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, str):
+        from aiex_ipy.redaction.shapes import mask_code
+
+        return mask_code(value)
+    return [for_others(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def schema(result_type: Any) -> dict[str, Any]:

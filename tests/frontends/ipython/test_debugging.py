@@ -10,6 +10,7 @@ import pytest
 
 import aiex
 from aiex_ipy.errors import UsageError
+from aiex_ipy.render.results import render
 from aiex_ipy.testing.loopback import LoopbackServer
 from aiex_ipy.testing.replies import Reply
 
@@ -135,3 +136,13 @@ def test_the_error_being_handled_comes_first(offline: Any) -> None:
         int("x")
     except ValueError:
         assert aiex.debug().failure.title.startswith("ValueError")
+
+
+def test_the_diff_shows_no_secret(offline: Any) -> None:
+    """A key beside the mended line is masked in what is shown and written; the fix has it."""
+    run(offline, "prices = [1]", 'api_key = "sk-live-1234567890abcdef"\ntotal = sum(prcies)')
+    report = run(offline, "ai_debug()").result
+    for form in ("text", "markdown", "html", "json"):
+        shown = render(report, form)
+        assert "sk-live" not in shown and "withheld" in shown
+    assert "sk-live-1234567890abcdef" in report.best_fix.after
