@@ -156,7 +156,8 @@ DECIDING = frozenset(
 MOST = 4
 """Diagnoses shown; further ones would only tire."""
 DEADLINE_S = 0.1
-"""After which no further rule is asked."""
+"""Processor time after which no further rule is asked: what else runs must not decide what is
+said."""
 
 
 def diagnose(moment: Moment, *, earlier: bool = False) -> tuple[Diagnosis, ...]:
@@ -165,7 +166,7 @@ def diagnose(moment: Moment, *, earlier: bool = False) -> tuple[Diagnosis, ...]:
     Where nothing is known of the error itself, those it came from are looked at, unless this is
     one of them (`earlier`). A rule that fails says nothing: the report matters more.
     """
-    end = time.perf_counter() + DEADLINE_S
+    end = time.thread_time() + DEADLINE_S
     found: list[Diagnosis] = []
     for rule in (*RULES, _members, *(() if earlier else (_causes,))):
         if rule is _causes and found:
@@ -174,7 +175,7 @@ def diagnose(moment: Moment, *, earlier: bool = False) -> tuple[Diagnosis, ...]:
             found.extend(rule(moment))
         except Exception:  # noqa: S112 - a rule that met what it did not expect is quiet
             continue
-        if time.perf_counter() > end:
+        if time.thread_time() > end:
             break
     deciding = [each for each in found if each.rule in DECIDING]
     found = deciding or found

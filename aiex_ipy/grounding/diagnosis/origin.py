@@ -159,6 +159,8 @@ def origin(moment: Moment, frame: LiveFrame, name: str) -> Origin | None:
 def in_cells(moment: Moment, name: str) -> Origin | None:
     """Return the newest binding of a name in the cells that ran before the failing one."""
     for cell in earlier_cells(moment, having=name):
+        if name not in _given_names(cell):
+            continue
         found = bindings(cell.tree.body, name)
         if found:
             last = found[-1]
@@ -169,6 +171,27 @@ def in_cells(moment: Moment, name: str) -> Origin | None:
             if isinstance(node, ast.Global) and name in node.names:
                 return Origin(name, "other", cell.place, node.lineno, None, None, node, cell)
     return None
+
+
+@lru_cache(maxsize=512)
+def _given_names(cell: Text) -> frozenset[str]:
+    """The names a cell may give a value, so that cells that only use one are passed over."""
+    found: set[str] = set()
+    for node in ast.walk(cell.tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+                found.add(name)
+            case ast.alias(name=name, asname=other):
+                found.add(other or name.partition(".")[0])
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                found.add(name)
+            case ast.ClassDef(name=name):
+                found.add(name)
+            case ast.ExceptHandler(name=str() as name):
+                found.add(name)
+            case ast.Global(names=names):
+                found.update(names)
+    return frozenset(found)
 
 
 def earlier_cells(moment: Moment, *, having: str = "") -> Iterator[Text]:
