@@ -3,14 +3,17 @@ where its frames are alive."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from aiex_ipy.engine.debugging import LAST, debug_request
+from aiex_ipy.engine.surroundings import Surroundings
 from aiex_ipy.errors import UsageError
 from aiex_ipy.frontends.ipython.asking import context_items
 from aiex_ipy.frontends.ipython.session import Session, current_session
 from aiex_ipy.frontends.ipython.streaming import show_and_run
+from aiex_ipy.grounding.cells import RanCell
 from aiex_ipy.operations.base import Request
 from aiex_ipy.operations.debug import DebugReport
 
@@ -73,12 +76,43 @@ def put_in_place(session: Session, report: DebugReport) -> None:
         session.shell.set_next_input(fix.after, replace=True)
 
 
+class Within:
+    """A session while a magic runs a cell's body: the body is the cell that the user sees."""
+
+    def __init__(self, session: Session, body: str) -> None:
+        self.session = session
+        number = len(session.shell.user_ns.get("_ih", [""])) - 1
+        self.cell = RanCell(number=number, code=body, ok=False)
+        self._known = {cell.label for cell in session.cells}
+
+    @property
+    def cells(self) -> Sequence[RanCell]:
+        """The cells that ran, and this one."""
+        return (*(c for c in self.session.cells if c.number is not None), self.cell)
+
+    @property
+    def names(self) -> Mapping[str, Any] | None:
+        """The user's namespace."""
+        return self.session.names
+
+    @property
+    def failure(self) -> BaseException | None:
+        """The exception of the last cell that failed."""
+        return self.session.failure
+
+    def label_of(self, file: str) -> str | None:
+        """The name of a cell; the body was given a number of its own when it was compiled."""
+        label = self.session.label_of(file)
+        return self.cell.label if label is not None and label not in self._known else label
+
+
 def from_magic(call: Call) -> Request[Any]:
     """Return the request of `%aiex debug [EXPRESSION]`, or of the cell below, which is run.
 
     The expression is the user's own and is evaluated in their namespace.
     """
     session = call.session
+    around: Surroundings = session
     words = call.found.question
     target = LAST
     if call.body.strip():
@@ -88,6 +122,7 @@ def from_magic(call: Call) -> Request[Any]:
                 code="two_targets",
                 hint="Leave the cell empty, or the expression out.",
             )
+        around = Within(session, call.body)
         run = session.shell.run_cell(call.body)
         target = run.error_before_exec or run.error_in_exec
         if target is None:
@@ -103,7 +138,7 @@ def from_magic(call: Call) -> Request[Any]:
     return debug_request(
         session.engine,
         target,
-        around=session,
+        around=around,
         expression=words,
         context=call.context(),
         **call.choice,

@@ -145,7 +145,7 @@ class Session:
         number = result.execution_count if result.info.store_history else None
         self._ran.append((number, code, error is None))
         del self._ran[:-MAX_CELLS]
-        if error is not None:
+        if error is not None and not _is_ours(error):
             self.failure = error
 
     def note_evaluated(self, code: str, error: BaseException | None) -> None:
@@ -190,6 +190,15 @@ class Session:
             if default_engine() is engine:
                 use_engine(self._before)
             engine.close()
+
+
+def _is_ours(error: BaseException) -> bool:
+    """True when a call of ours was wrong: what had failed before is still to be explained."""
+    if type(error).__module__ == "aiex_ipy.errors":
+        return True
+    from aiex_ipy.frontends.ipython.helpers import HELPERS
+
+    return type(error) is TypeError and str(error).startswith(tuple(f"{n}() " for n in HELPERS))
 
 
 _sessions: dict[InteractiveShell | None, Session] = {}

@@ -146,3 +146,19 @@ def test_the_diff_shows_no_secret(offline: Any) -> None:
         shown = render(report, form)
         assert "sk-live" not in shown and "withheld" in shown
     assert "sk-live-1234567890abcdef" in report.best_fix.after
+
+
+def test_the_body_of_the_magic_is_replaced(offline: Any) -> None:
+    """`%%aiex debug --replace` puts the mended body in place of the cell with the magic."""
+    replaced: list[tuple[str, bool]] = []
+    offline.set_next_input = lambda text, replace=False: replaced.append((text, replace))
+    run(offline, "prices = [1, 2]", "%%aiex debug --replace\nn = 1\ntotal = sum(prcies)")
+    assert offline.user_ns["_aiex"].failure.frame.place == "In[2]"
+    assert replaced == [("n = 1\ntotal = sum(prices)", True)]
+
+
+@pytest.mark.parametrize("wrong", ["ai_debug(replce=True)", "%aiex debg", "ai_doc('no.such')"])
+def test_a_wrong_call_of_ours_hides_no_failure(offline: Any, wrong: str) -> None:
+    """What failed before is still explained after a typing error in a helper's call."""
+    run(offline, "[1, 2][2]", wrong)
+    assert run(offline, "ai_debug()").result.failure.title.startswith("IndexError")
