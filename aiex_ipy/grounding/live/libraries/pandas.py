@@ -24,6 +24,8 @@ from aiex_ipy.grounding.live.static import (
 
 COLUMNS = 1_000
 _ROWS = 3
+_FEW_ROWS = 6
+"""A table of so few rows is told whole: the row that is off may be any of them."""
 _SHOWN_COLUMNS = 8
 _CELLS = 4_000_000
 """So many numbers of a frame are looked at for missing ones: 5-10 ms."""
@@ -103,7 +105,7 @@ def _frame(value: Any, printer: Printer) -> Description | None:
 
 def _preview(names: list[str], arrays: list[Any], rows: int, printer: Printer) -> str:
     """The first rows, as what each of the first columns holds there."""
-    rows = min(rows, _ROWS)
+    rows = rows if rows <= _FEW_ROWS else _ROWS
     shown = [
         f"{name}=[{', '.join(cells)}]"
         for name, array in zip(names[:_SHOWN_COLUMNS], arrays, strict=False)
@@ -166,9 +168,17 @@ def _index(value: Any, printer: Printer) -> Description | None:
 
 
 def _index_text(index: Any, printer: Printer) -> str:
-    first = _values(index, 1)
-    start = f" from {_label(first[0], printer)}" if first else ""
     name = attribute(index, "_name")
+    few = len(index) <= printer.items and type(index) is not sys.modules["pandas"].RangeIndex
+    first = _values(index, len(index) if few else 1)
+    start = f" from {_label(first[0], printer)}" if first else ""
+    if few and len(first) > 1:
+        called = text_of(name)
+        labels = [
+            printer.named(called, each, _LABEL) if called else _label(each, printer)
+            for each in first
+        ]
+        start = f" of {printer.cut([', '.join(labels)], 200)}"
     called = f" {_label(name, printer)}" if name is not None and name is not MISSING else ""
     return f"{type(index).__name__}{called}{start}"
 

@@ -44,7 +44,7 @@ def frame() -> pd.DataFrame:
 
 
 def test_a_frame_is_told_by_columns_nulls_index_and_rows() -> None:
-    """Each column with its dtype and what is missing; three rows; no object printed by itself."""
+    """Each column with its dtype and what is missing; a few rows; no object printed by itself."""
     found = describe(frame(), "df")
     assert (found.kind, found.shape, found.length) == ("table", (4, 7), 4)
     assert [(each.name, each.nulls) for each in found.columns] == [
@@ -55,10 +55,20 @@ def test_a_frame_is_told_by_columns_nulls_index_and_rows() -> None:
     ]
     dtypes = [each.dtype for each in found.columns]
     assert dtypes[0] == "float64" and dtypes[2] == "object" and dtypes[4:6] == ["category", "Int64"]
-    assert dict(found.facts)["index"] == "Index id from 10"
-    assert "a=[1.0, nan, 3.0]" in found.value and "c=[<Touchy>, None, 3.5]" in found.value
-    assert "password=[[withheld], [withheld], [withheld]]" in found.value and found.withheld
+    assert dict(found.facts)["index"] == "Index id of 10, 20, 30, 40"
+    assert "a=[1.0, nan, 3.0, 4.0]" in found.value and "c=[<Touchy>, None, 3.5, nan]" in found.value
+    assert (
+        "password=[[withheld], [withheld], [withheld], [withheld]]" in found.value
+        and found.withheld
+    )
     assert "groupby" in found.attributes
+
+
+def test_a_secret_index_is_withheld() -> None:
+    """Labels under a secret-looking name are not told, nor more rows than three of a long table."""
+    keys = pd.Index(["hunter2", "hunter3"], name="password")
+    assert "hunter" not in line(describe(pd.Series([1.0, 2.0], index=keys)))
+    assert describe(pd.DataFrame({"n": range(7)})).value == "first 3 rows: n=[0, 1, 2]"
 
 
 def test_nulls_of_huge_frames_are_not_counted() -> None:
@@ -92,7 +102,10 @@ def test_a_frame_of_the_users_own_class_is_told_as_the_frame_it_is() -> None:
     ("value", "told"),
     [
         (frame()["a"], "pandas.Series, shape (4,), float64, name a, nulls 1, range 1.0 to 4.0"),
-        (frame()["e"], "category, name e, nulls 1, index Index id from 10 = ['u', None, 'v', 'u']"),
+        (
+            frame()["e"],
+            "category, name e, nulls 1, index Index id of 10, 20, 30, 40 = ['u', None, 'v', 'u']",
+        ),
         (frame().columns, "pandas.Index, shape (7,)"),
         (pd.MultiIndex.from_product([["a", "b"], [1]]), "= [('a', 1), ('b', 1)]"),
         (frame().groupby("b"), "of <DataFrame shape (4, 7)>, by 'b', groups not computed"),
