@@ -73,7 +73,8 @@ def put_in_place(session: Session, report: DebugReport) -> None:
     elif fix.source.cell is None or session.shell is None:
         print(f"The fix is for {fix.source.path}; only cells are replaced. See its diff above.")
     else:
-        session.shell.set_next_input(fix.after, replace=True)
+        text = session.whole(fix.source.cell, fix.after)
+        session.shell.set_next_input(text, replace=True)
 
 
 class Within:

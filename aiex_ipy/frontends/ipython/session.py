@@ -41,6 +41,8 @@ class Session:
         self.errors: dict[int, str] = {}
         """Traceback of each cell that failed, by cell number, oldest first."""
         self._ran: list[tuple[int | None, str, bool]] = []
+        self._timed: tuple[int | None, tuple[str, str, str]] | None = None
+        """Number and parts of the last failed cell that was timed."""
         self.failure: BaseException | None = None
         """The exception of the last cell that failed. Its frames live as long, as those of
         `sys.last_value` do; the next failure replaces it."""
@@ -147,6 +149,15 @@ class Session:
         del self._ran[:-MAX_CELLS]
         if error is not None and not _is_ours(error):
             self.failure = error
+            self._note_timed(number, code, error)
+
+    def _note_timed(self, number: int | None, code: str, error: BaseException) -> None:
+        from aiex_ipy.frontends.ipython.timed import give_source, is_timed, timed_part
+
+        part = timed_part(code) if "%time" in code and is_timed(error) else None
+        self._timed = None if part is None else (number, part)
+        if part is not None:
+            give_source(part[1], self.shell)
 
     def note_evaluated(self, code: str, error: BaseException | None) -> None:
         """Remember code that `ai_eval` ran, as a cell without a number."""
@@ -160,7 +171,21 @@ class Session:
         """The cells that ran, oldest first."""
         from aiex_ipy.grounding.cells import RanCell
 
-        return tuple(RanCell(number=n, code=code, ok=ok) for n, code, ok in self._ran)
+        ran = [RanCell(number=n, code=code, ok=ok) for n, code, ok in self._ran]
+        if self._timed is not None:
+            number, (_, code, _) = self._timed
+            ran = [
+                RanCell(number=number, code=code, ok=False) if each.number == number else each
+                for each in ran
+            ]
+        return tuple(ran)
+
+    def whole(self, number: int | None, code: str) -> str:
+        """Return the text of a cell of which `cells` gave a part as its code."""
+        if self._timed is None or self._timed[0] != number:
+            return code
+        before, _, after = self._timed[1]
+        return before + code + after
 
     @property
     def names(self) -> Mapping[str, Any] | None:
@@ -169,6 +194,8 @@ class Session:
 
     def label_of(self, file: str) -> str | None:
         """Return the name of the cell (`In[3]`) that was compiled under a file name, or None."""
+        if self._timed is not None and file.startswith("<timed "):
+            return f"In[{self._timed[0]}]"
         name_of = getattr(getattr(self.shell, "compile", None), "format_code_name", None)
         known = name_of and name_of(file)
         return str(known[1]) if known else None

@@ -162,3 +162,16 @@ def test_a_wrong_call_of_ours_hides_no_failure(offline: Any, wrong: str) -> None
     """What failed before is still explained after a typing error in a helper's call."""
     run(offline, "[1, 2][2]", wrong)
     assert run(offline, "ai_debug()").result.failure.title.startswith("IndexError")
+
+
+@pytest.mark.parametrize(
+    "cell", ["%%time\nn = 1\ntotal = sum(prcies)", "%time total = sum(prcies)"]
+)
+def test_a_timed_cell_has_its_source(offline: Any, cell: str) -> None:
+    """`%%time` and `%time` run code without a source; it is shown, and mended in its cell."""
+    replaced: list[tuple[str, bool]] = []
+    offline.set_next_input = lambda text, replace=False: replaced.append((text, replace))
+    run(offline, "prices = [1, 2]", cell)
+    report = run(offline, "ai_debug(replace=True)").result
+    assert report.failure.frame.place == "In[2]" and "prcies" in report.failure.frame.text
+    assert replaced == [(cell.replace("prcies", "prices"), True)]
