@@ -153,6 +153,98 @@ CASES = {
     ),
 }
 
+CASES |= {
+    "return in the loop": (
+        [
+            "def evens(xs):\n    out = []\n    for x in xs:\n        out.append(x)\n"
+            "        return out",
+            "evens([1, 2])[1]",
+        ],
+        "return-in-loop",
+        "evens() returns out inside its loop (In[1], line 5, wrong indentation)",
+    ),
+    "text for range": (
+        ["n = '5'", "range(n)"],
+        "text-for-number",
+        "n ('5') is a text, and range() needs a whole number",
+    ),
+    "module called": (
+        ["import datetime", "datetime(2024, 1, 1)"],
+        "module-called",
+        "what is meant is datetime.datetime in it",
+    ),
+    "property called": (
+        ["class A:\n    @property\n    def size(self): return 3", "a = A()\na.size()"],
+        "property-called",
+        "a.size is a property of A",
+    ),
+    "sorted mixed": (["xs = [3, 'a']", "sorted(xs)"], "mixed-sorting", "int (3), str ('a')"),
+    "sorted dicts": (["xs = [{}, {}]", "sorted(xs)"], "mixed-sorting", "values of type dict"),
+    "class scope": (
+        ["class A:\n    n = 3\n    xs = [n for _ in range(2)]"],
+        "class-scope",
+        "'n' is a name of the class body of A (line 2)",
+    ),
+    "bytes and text": (["b = b'a'", "b + 'x'"], "text-for-bytes", "bytes are needed here"),
+    "number written": (
+        ["import io", "io.StringIO().write(3)"],
+        "text-for-bytes",
+        "3 is of type int, and a text is needed here",
+    ),
+    "no enum value": (
+        ["from enum import Enum\nclass C(Enum):\n    RED = 'red'", "C('Red')"],
+        "no-member",
+        "C has no member with the value 'Red'; it has 'red'",
+    ),
+    "no enum name": (
+        ["from enum import Enum\nclass C(Enum):\n    RED = 'red'", "C['red']"],
+        "no-member",
+        "C has no member with the name 'red'; it has 'RED'",
+    ),
+    "step of 0": (["step = 0", "range(0, 5, step)"], "out-of-range", "The step is 0"),
+    "no date": (
+        ["from datetime import date", "date(2024, 2, 30)"],
+        "out-of-range",
+        "There is no such date or time: day",
+    ),
+    "too large": (["x = 10.0", "x ** 400"], "out-of-range", "too large for a float"),
+    "no Decimal": (
+        ["from decimal import Decimal\ns = '1,5'", "Decimal(s)"],
+        "out-of-range",
+        "The text is no decimal number (s is '1,5')",
+    ),
+    "placeholder": (
+        [
+            "class Shape:\n    def area(self): raise NotImplementedError\n"
+            "class Sq(Shape):\n    def aera(self): return 1",
+            "Sq().area()",
+        ],
+        "not-implemented",
+        "The class Sq does not define area()",
+    ),
+    "places of a format": (
+        ["'%s %s' % 'a'"],
+        "format-count",
+        "has 2 places for values, and gets 1",
+    ),
+    "name of a format": (
+        ["'{name}'.format(nam=1)"],
+        "format-count",
+        "asks for the name 'name', and .format() gets 0 values and the names ['nam']; 'nam'",
+    ),
+    "text raised": (["raise 'bad'"], "raised-no-exception", "raises 'bad', which is no exception"),
+    "no setter": (
+        ["class A:\n    @property\n    def x(self): return 1", "a = A()\na.x = 2"],
+        "cannot-set",
+        "'x' is a property of A without a setter",
+    ),
+    "slots": (
+        ["class A:\n    __slots__ = ('size',)", "a = A()\na.sise = 2"],
+        "cannot-set",
+        "A has __slots__ (size) without 'sise'; it has 'size'",
+    ),
+}
+
 
 @pytest.mark.parametrize(("cells", "rule", "words"), CASES.values(), ids=CASES.keys())
 def test_the_root_is_named(debugged, cells, rule, words):
@@ -203,6 +295,18 @@ OTHERS = {
             "run(10, 0.5)",
         ],
         "swapped-arguments",
+    ),
+    "a return behind a condition": (
+        [
+            "def first(xs):\n    out = []\n    for x in xs:\n        out.append(x)\n"
+            "        if x > 1:\n            return out\n    return out",
+            "first([2, 3])[1]",
+        ],
+        "return-in-loop",
+    ),
+    "raised by hand": (
+        ["class A:\n    def go(self): return A.no\n    no = 1\nraise NotImplementedError('later')"],
+        "not-implemented",
     ),
     "a list where a list is meant": (["xs = [[1]]", "hash(xs)"], "one-for-several"),
 }
