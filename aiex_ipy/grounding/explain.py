@@ -212,10 +212,10 @@ def find(names: Names, name: str) -> Scope:
     ending = [full for full in names.scopes if full.endswith("." + name)]
     if len(ending) == 1:
         return names.scopes[ending[0]]
-    known = sorted(ending or [scope.name for scope in names.parsed.scopes])
+    known = sorted(ending or names.scopes, key=lambda full: (full.startswith("_"), full))
     what = "several things named" if ending else "nothing named"
     raise UnknownNameError(
-        f"{names.parsed.path!r} has {what} {name!r}.", hint=near_miss(name, known[:40])
+        f"{names.parsed.path!r} has {what} {name!r}.", hint=near_miss(name, known)
     )
 
 

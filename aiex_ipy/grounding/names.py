@@ -39,7 +39,10 @@ class Names:
             raise ValueError("the module has no tree")
         self.parsed = parsed
         self.tree = parsed.tree
-        self.scopes = {scope.name: scope for scope in reversed(parsed.scopes)}
+        self.scopes: dict[str, Scope] = {}
+        for scope in reversed(parsed.scopes):
+            if scope.name not in self.scopes or not _is_overload(scope):
+                self.scopes[scope.name] = scope  # the getter of a property, not its setter
         self.imported: dict[str, str] = {}
         for item in parsed.imports:
             self.imported.update(_bound(item))
@@ -200,6 +203,15 @@ def _class_of(scope: Scope | None) -> Scope | None:
     while scope is not None and scope.kind != "class":
         scope = scope.parent
     return scope
+
+
+def _is_overload(scope: Scope) -> bool:
+    """True for a head under `@overload`, which says nothing of what the function does."""
+    return isinstance(scope.node, Function) and any(
+        (isinstance(each, ast.Name) and each.id == "overload")
+        or (isinstance(each, ast.Attribute) and each.attr == "overload")
+        for each in scope.node.decorator_list
+    )
 
 
 def _assigned(body: list[ast.stmt]) -> set[str]:

@@ -37,7 +37,7 @@ from aiex_ipy.prompts.templates import template
 MOST_TOKENS = 800
 MOST_SOURCE_LINES = 150
 MOST_MEMBERS = 40
-MOST_SIGNATURES = 6
+MOST_SIGNATURES = 8
 MOST_FILES = 1_000
 """A project with more Python files is not searched for uses."""
 MOST_CELLS = 200
@@ -334,7 +334,8 @@ def _facts(
     if live is not None and live.docstring:
         docstring, inherited = live.docstring, ""
     if inherited:
-        notices.append(f"The docstring is that of {inherited}, which this overrides.")
+        what = "which this overrides" if _is_routine(found) else "of which this is an instance"
+        notices.append(f"The docstring is that of {inherited}, {what}.")
     read = read_docstring(docstring)
     name = found.name if found is not None else _full_name(live) if live else request.target
     source, left_out = _source(found)
@@ -350,6 +351,9 @@ def _facts(
         notices.append("The signature is that of a stub; the code itself is compiled.")
     distribution, version = distribution_of(file or (found.compiled if found else ""), name)
     uses, more = _uses(request, found, name, view)
+    signatures = _signatures(found, finder)
+    if len(signatures) > MOST_SIGNATURES:
+        notices.append(f"It has {len(signatures) - MOST_SIGNATURES} more signatures.")
     return Documentation(
         target=request.target,
         name=name,
@@ -358,8 +362,7 @@ def _facts(
         line=_line(found),
         distribution=distribution,
         version=version,
-        signatures=_signatures(found, finder)
-        or ((live.signature,) if live and live.signature else ()),
+        signatures=_bounded(signatures) or ((live.signature,) if live and live.signature else ()),
         summary=read.summary,
         docstring=docstring,
         parameters=read.parameters,
@@ -426,23 +429,54 @@ def _docstring(found: Found | None, finder: Finder) -> tuple[str, str]:
     ):
         if each is node and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
             return str(after.value.value), ""
+    made = finder.made(found)
+    if made is not None and isinstance(made.node, ast.ClassDef):
+        return ast.get_docstring(made.node) or "", made.name
     return "", ""
 
 
+def _is_routine(found: Found | None) -> bool:
+    return found is not None and isinstance(found.node, Function)
+
+
 def _signatures(found: Found | None, finder: Finder) -> tuple[str, ...]:
+    """The heads of a definition, one for each overload; of a class its own, then how it is made."""
     if found is None or found.node is None:
         return ()
     if isinstance(found.node, ast.ClassDef):
-        heads = [signature(found.node)]
         made = finder.constructor(found)
-        if made is not None and isinstance(made.node, Function):
-            inside = ast.unparse(made.node.args).partition(",")[2].strip()
-            heads.append(f"{found.node.name}({inside})")
-        return tuple(heads)
+        nodes = made.nodes if made is not None else []
+        calls = [_call(found.node.name, each) for each in nodes if isinstance(each, Function)]
+        return (signature(found.node), *dict.fromkeys(calls))
     if isinstance(found.node, Function):
         heads = [signature(each) for each in found.nodes if isinstance(each, Function)]
-        return tuple(heads[-MOST_SIGNATURES:])
+        return tuple(dict.fromkeys(heads))
     return (ast.unparse(found.node)[:200],)
+
+
+def _call(name: str, node: Function) -> str:
+    """How a class is called, by its `__init__` or `__new__`: without the object it is given."""
+    args = node.args
+    before, positional = list(args.posonlyargs), list(args.args)
+    kept = len(before) + len(positional) - 1
+    del (before or positional)[:1]
+    bare = ast.arguments(
+        posonlyargs=before,
+        args=positional,
+        vararg=args.vararg,
+        kwonlyargs=args.kwonlyargs,
+        kw_defaults=args.kw_defaults,
+        kwarg=args.kwarg,
+        defaults=args.defaults[max(0, len(args.defaults) - max(0, kept)) :],
+    )
+    return f"{name}({ast.unparse(bare)})"
+
+
+def _bounded(heads: Sequence[str]) -> tuple[str, ...]:
+    """At most `MOST_SIGNATURES`: the first, and the last, which runs or takes the most."""
+    if len(heads) <= MOST_SIGNATURES:
+        return tuple(heads)
+    return (*heads[: MOST_SIGNATURES - 1], heads[-1])
 
 
 def _source(found: Found | None) -> tuple[str, int]:

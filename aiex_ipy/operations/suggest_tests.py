@@ -4,6 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from types import (
+    BuiltinFunctionType,
+    ClassMethodDescriptorType,
+    FunctionType,
+    MethodDescriptorType,
+    MethodWrapperType,
+    ModuleType,
+    WrapperDescriptorType,
+)
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -42,6 +51,15 @@ MOST_EACH = 6
 """Suggestions for one function where several are looked at."""
 MOST_FROM_MODEL = 12
 LabelOf = Callable[[str], str | None] | None
+_DEFINED = (
+    FunctionType,
+    ModuleType,
+    BuiltinFunctionType,
+    ClassMethodDescriptorType,
+    MethodDescriptorType,
+    MethodWrapperType,
+    WrapperDescriptorType,
+)
 
 
 class TestSuggestRequest(Request["TestSuggestions"], frozen=True, kw_only=True):
@@ -131,8 +149,13 @@ class TestSuggestOperation:
             return Grounding(subjects=(subject,), extra={"nothing": nothing_known(subject)})
         parsed, cells = parsed_target(subject)
         if parsed.error is not None:
-            nothing = nothing_known(subject, problem_of(parsed.error))
-            return Grounding(subjects=(subject,), extra={"nothing": nothing})
+            at = parsed.error
+            cell = "" if at.cell is None else f" of cell {at.cell}"
+            raise UsageError(
+                f"{subject.path} cannot be parsed: {problem_of(at)}.",
+                code="unparsable",
+                hint=f"Mend line {at.line}{cell}, then ask again.",
+            )
         names = Names(parsed)
         symbol = symbol or only_definition(parsed)
         found = find(names, symbol) if symbol else None
@@ -240,31 +263,31 @@ def request_for(
     class; what has no file (made in a cell) gives its own source. `label_of` names the cell a file
     name stands for. Nothing of the user's is called. Raises UsageError for what has no source.
     """
-    if isinstance(target, str):
-        return TestSuggestRequest(target=target, symbol=symbol, **choice)
-    if isinstance(target, Subject):
+    kind = type(target)  # `isinstance` would ask the object for its `__class__`
+    if issubclass(kind, str):
+        return TestSuggestRequest(target=str.__str__(target), symbol=symbol, **choice)
+    if kind is Subject:
         return TestSuggestRequest(subject=target, symbol=symbol, **choice)
-    if isinstance(target, os.PathLike):
+    if issubclass(kind, os.PathLike):
         path = os.fsdecode(target)
         return TestSuggestRequest(target=path, is_path=True, symbol=symbol, **choice)
-    import inspect
-
     from aiex_ipy.grounding.live import object_subject, source_name
+    from aiex_ipy.grounding.live.source import name_of
+    from aiex_ipy.grounding.live.static import entry, instance_dict, qualname, text_of
 
     value = _definition(target)
-    if not inspect.ismodule(value) and not symbol:
-        symbol = str(getattr(value, "__qualname__", "")).replace(".<locals>", "")
-    try:
-        file = inspect.getsourcefile(inspect.unwrap(value)) or ""
-    except (TypeError, OSError, ValueError):
-        file = ""
-    if os.path.isfile(file):
+    if type(value) is ModuleType:
+        file = text_of(entry(instance_dict(value), "__file__")) or ""
+    else:
+        file = source_name(value)
+        symbol = symbol or name_of(value).replace(".<locals>", "")
+    if file.endswith(".py") and os.path.isfile(file):
         return TestSuggestRequest(target=file, is_path=True, symbol=symbol, **choice)
     subject = object_subject(value)
     if subject.language != "python":
-        name = getattr(value, "__qualname__", None) or getattr(value, "__name__", "")
         raise UsageError(
-            f"{name!r} has no Python source: it is built in, compiled, or its source is gone.",
+            f"{name_of(value) or qualname(type(value))!r} has no Python source: it is built in, "
+            "compiled, or its source is gone.",
             code="no_source",
             hint="Name a function, class or module written in Python.",
         )
@@ -275,28 +298,11 @@ def request_for(
 
 def _definition(value: Any) -> Any:
     """The function, class or module that a value stands for: its own type for an instance."""
-    import functools
-    import inspect
+    from aiex_ipy.grounding.live.source import definition
+    from aiex_ipy.grounding.live.static import is_class
 
-    kind = type(value)
-    if kind is functools.partial:
-        return _definition(value.func)
-    if kind is property and value.fget is not None:
-        return value.fget
-    if kind in (staticmethod, classmethod, functools.cached_property):
-        return _definition(value.func if kind is functools.cached_property else value.__func__)
-    known = inspect.isroutine(value) or inspect.isclass(value) or inspect.ismodule(value)
-    wrapped = kind.__dict__.get("__wrapped__") is not None or "__wrapped__" in _own(value)
-    return value if known or wrapped else kind
-
-
-def _own(value: Any) -> dict[str, Any]:
-    """What stands in an object's own `__dict__`, read without asking its class."""
-    try:
-        found = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return {}
-    return found if type(found) is dict else {}
+    found = definition(value)
+    return found if is_class(found) or type(found) in _DEFINED else type(found)
 
 
 def _target(request: TestSuggestRequest, view: View) -> tuple[Subject, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 
 from aiex_ipy.errors import UnknownNameError, UsageError
 from aiex_ipy.grounding.documentation.finding import Definition
@@ -39,9 +40,15 @@ def target_of(
         return subject_of(view.read(found)), ""
     if _DOTTED.match(named) or named.isidentifier():
         place = locate(named, search_roots(view.settings.project_dir))
-        if place is not None:
+        compiled = "" if place is not None and not place[1] else _compiled(named, view)
+        if place is not None and not compiled:
             file, symbol = _followed(named, place, view)
             return subject_of(view.read(file)), symbol
+        if compiled and (_DOTTED.match(named) or not otherwise):
+            raise UnknownNameError(
+                f"{compiled!r} is compiled: it has no Python source.",
+                hint=f"Name a file or a module written in Python{otherwise}.",
+            )
         if _DOTTED.match(named):
             first = named.partition(".")[0]
             raise UnknownNameError(
@@ -50,6 +57,18 @@ def target_of(
                 hint=f"Name a file or an installed module{otherwise}.",
             )
     return None, ""
+
+
+def _compiled(named: str, view: View) -> str:
+    """Return the module in a dotted name of which there is only compiled code, else `""`."""
+    parts = named.split(".")
+    finder = finder_of(view)
+    for size in range(len(parts), 0, -1):
+        module = ".".join(parts[:size])
+        place = finder.place(module)
+        if place is not None:
+            return "" if place.kind == "source" else module
+    return parts[0] if parts[0] in sys.builtin_module_names else ""
 
 
 def _followed(named: str, place: tuple[str, str], view: View) -> tuple[str, str]:

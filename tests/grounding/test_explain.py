@@ -14,8 +14,10 @@ from aiex_ipy.grounding.explain import (
     SymbolExplanation,
     explain_module,
     explain_symbol,
+    find,
 )
 from aiex_ipy.grounding.facts import Subject
+from aiex_ipy.grounding.names import Names
 from aiex_ipy.grounding.outline import outline
 from aiex_ipy.grounding.parsed import ParsedModule
 from aiex_ipy.grounding.python import parse
@@ -422,3 +424,19 @@ def test_lines_are_counted_as_wc_counts_them() -> None:
     """The end of the last line begins no further one."""
     assert explain_module(parsed("a = 1\nb = 2\n")).lines == 2
     assert explain_module(parsed("a = 1\nb = 2")).lines == 2
+
+
+def test_the_implementation_is_explained_and_not_its_overloads() -> None:
+    """Heads under `@overload` have no body; a property is its getter, not its setter."""
+    text = (
+        "from typing import overload\n"
+        "class Session:\n"
+        "    @overload\n    def execute(self, a: int) -> int: ...\n"
+        "    @overload\n    def execute(self, a: str) -> str: ...\n"
+        "    def execute(self, a):\n        '''Run it.'''\n        return a or None\n"
+        "    @property\n    def size(self): return 1\n"
+        "    @size.setter\n    def size(self, to): self.to = to\n"
+    )
+    names = Names(parse(Subject(path="a.py", text=text)))
+    assert find(names, "Session.execute").line == 7
+    assert find(names, "Session.size").line == 11

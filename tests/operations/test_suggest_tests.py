@@ -199,6 +199,43 @@ def math_sqrt() -> Any:
     return math.sqrt
 
 
+def test_code_that_does_not_parse_is_an_error(engine: Engine) -> None:
+    """An empty list would read as: nothing to test."""
+    with pytest.raises(UsageError, match=r"broken\.py cannot be parsed: .*, line 1") as raised:
+        ask(engine, "broken.py")
+    assert raised.value.hint == "Mend line 1, then ask again."
+    with pytest.raises(UsageError, match="<stdin> cannot be parsed"):
+        ask(engine, Subject(path="<stdin>", text="x = 1\ny = (\n"))
+
+
+@pytest.mark.parametrize("name", ["math", "math.sqrt", "msgspec._core"])
+def test_a_compiled_module_is_called_compiled(engine: Engine, name: str) -> None:
+    """It is there, and has no source to read."""
+    with pytest.raises(UnknownNameError, match="is compiled: it has no Python source"):
+        ask(engine, name)
+
+
+def test_a_misspelled_function_is_found_among_many(engine: Engine, project: Path) -> None:
+    """All names of the module are compared, private ones after the public."""
+    text = "".join(f"def _a{n}(): ...\n" for n in range(60)) + "def check_array(): ...\n"
+    (project / "many.py").write_text(text + "def _check_y(): ...\n")
+    with pytest.raises(UnknownNameError) as raised:
+        ask(engine, "many.check_arrayy")
+    assert "Did you mean 'check_array'?" in str(raised.value.hint)
+
+
+class Guarded:
+    """Refuses even to tell its class."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+def test_hostile_objects_stand_for_their_class(engine: Engine) -> None:
+    """Its `__class__` is not asked for either."""
+    assert ask(engine, Guarded()).symbol == "Guarded"
+
+
 class Spy:
     """Notes which of its methods run."""
 
@@ -245,7 +282,6 @@ def test_a_notebook_counts_in_cells(engine: Engine, project: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "says"),
     [
-        ("broken.py", "cannot be parsed"),
         ("empty.py", "is empty"),
         ("data.toml", "is no Python code"),
     ],

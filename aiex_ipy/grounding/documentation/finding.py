@@ -41,10 +41,14 @@ class Source:
         self.tree = ast.parse(text)
         self.names: dict[str, list[ast.stmt]] = {}
         self.stars: list[ast.ImportFrom] = []
+        self.listing: list[ast.stmt] = []
+        """The statements that make `__all__`."""
         for node in _statements(self.tree.body):
             self._bind(node)
 
     def _bind(self, node: ast.stmt) -> None:
+        if _lists(node):
+            self.listing.append(node)
         if isinstance(node, Definition):
             self.names.setdefault(node.name, []).append(node)
         elif isinstance(node, ast.Import):
@@ -343,12 +347,12 @@ class Finder:
             first, *rest = dotted.split(".")
             start = self._bound(source, first)
             if start is not None and rest and start.instance is False and start.node is not None:
-                made = self._made(start)
+                made = self.made(start)
                 start = made if made is not None else start
             return self._below(start, rest)
         return None
 
-    def _made(self, found: Found) -> Found | None:
+    def made(self, found: Found) -> Found | None:
         """Return the class of a module-level object, where its assignment shows it."""
         if found.source is None or not isinstance(found.node, ast.Assign | ast.AnnAssign):
             return None
@@ -379,7 +383,7 @@ class Finder:
         try:
             if isinstance(found.node, ast.ClassDef):
                 return self._member_of(found, found.node, name)
-            made = self._made(found)
+            made = self.made(found)
             return self._member(made, name) if made is not None else None
         finally:
             self._under_way.pop()
@@ -424,8 +428,12 @@ class Finder:
         for part in rest:
             found = self._from_module(module, rest[: rest.index(part) + 1])
             if found is None:
-                hint = near_miss(part, known) if known else "Import it and give the object itself."
+                other = [name for name in known if name != part]
+                hint = near_miss(part, other) if other else "Import it and give the object itself."
                 what = "no name" if readable else "no source in which to look for"
+                if part in known:
+                    what = "no definition that can be found without running it of"
+                    hint = "Import it and give the object itself."
                 return UnknownNameError(f"{at!r} has {what} {part!r}.", hint=hint)
             at, known = f"{at}.{part}", sorted(self._all_members(found))
             readable = found.source is not None
@@ -528,18 +536,29 @@ def _dotted(node: ast.expr) -> str | None:
 
 def _is_starred(source: Source, name: str) -> bool:
     """True when `import *` takes the name: `__all__` says so where it is written out, else the
-    underscore does."""
+    underscore does. scipy's `__all__` is added to by lists that are computed."""
     listed = _listed(source)
-    whole = [getattr(node, "value", None) for node in source.names.get("__all__", ())]
+    whole = [getattr(node, "value", None) for node in source.listing]
     if len(whole) == 1 and isinstance(whole[0], ast.List | ast.Tuple):
         return name in listed
     return name in listed or not name.startswith("_")
 
 
+def _lists(node: ast.stmt) -> bool:
+    """True for `__all__ = …`, `__all__ += …`, `__all__.extend(…)`."""
+    if isinstance(node, ast.AugAssign):
+        targets: list[ast.expr] = [node.target]
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        targets = [node.value.func.value] if isinstance(node.value.func, ast.Attribute) else []
+    else:
+        targets = [target for target, _, _ in assignments(node)]
+    return any(isinstance(each, ast.Name) and each.id == "__all__" for each in targets)
+
+
 def _listed(source: Source) -> set[str]:
     """The names in `__all__`, where it is written as a list of strings."""
     found: set[str] = set()
-    for node in source.names.get("__all__", ()):
+    for node in source.listing:
         for inner in ast.walk(node):
             if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
                 found.add(inner.value)
