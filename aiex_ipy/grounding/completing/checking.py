@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from aiex_ipy.grounding.completing import modules, reading, tables
+from aiex_ipy.grounding.completing import modules, reading, tables, taking
 from aiex_ipy.grounding.completing.evaluating import Indexer, Names, Seen, rebound
 from aiex_ipy.grounding.completing.offers import called_by
 from aiex_ipy.grounding.completing.place import open_marks, window, word_start
-from aiex_ipy.grounding.live.static import MISSING
+from aiex_ipy.grounding.live.static import MISSING, module_of
 
 MOST_CUTS = 40
 _DOTTED = (ast.Name, ast.Attribute, ast.Load)
@@ -142,6 +142,7 @@ class _Reader:
         self.end = len(head) + len(text)
         self.bound = {name for node in ast.walk(tree) for name in _binds(node)}
         self.elsewhere = elsewhere
+        self.whole = f"{code}{text}"
 
     def unknown(self) -> Iterator[tuple[int, str]]:
         """Yield where an unknown name stands, in characters of `head + text`, and what it is."""
@@ -152,6 +153,7 @@ class _Reader:
                 yield from self._subscript(node)
             elif isinstance(node, ast.Call):
                 yield from self._call(node)
+                yield from self._columns_of_call(node)
             elif isinstance(node, ast.Name):
                 yield from self._name(node)
 
@@ -172,7 +174,8 @@ class _Reader:
         at = self._end(node) - len(node.attr)
         if self.begin <= at < self.end and isinstance(node.ctx, ast.Load):
             seen = self._known(node.value)
-            if seen is not None and lacks_attribute(seen, node.attr):
+            lacks = seen is not None and lacks_attribute(seen, node.attr)
+            if lacks or self._lacks_made(node.value, node.attr):
                 at = self._owner(node.value, at)
                 yield at, f"{_short(node.value)}.{node.attr}"
 
@@ -181,7 +184,11 @@ class _Reader:
         inside = self._end(node.slice) > self.begin and at < self.end
         if inside and isinstance(node.ctx, ast.Load):
             missing = _missing_key(node.slice, self._known(node.value))
-            if missing is not None:
+            if missing is None and isinstance(node.value, ast.Call):
+                table = self._table(node.value)
+                wanted = taking.constants([node.slice])
+                missing = next((e.value for e in wanted if _no_column(table, e.value)), None)
+            if missing is not None and not self._made_here(missing):
                 at = self._owner(node.value, at)
                 yield at, f"{_short(node.value)}[{missing!r}]"
 
@@ -195,6 +202,84 @@ class _Reader:
             for at, name in given:
                 if name not in called.names:
                     yield at, f"{_short(node.func)}({name}=)"
+
+    def _columns_of_call(self, node: ast.Call) -> Iterator[tuple[int, str]]:
+        """Texts in a call that must be columns and are none."""
+        if self._end(node) <= self.begin or not isinstance(node.func, ast.Attribute):
+            return
+        table = self._table(node.func.value)
+        library = module_of(type(table)).partition(".")[0]
+        if library in taking.METHODS:
+            wanted = list(taking.column_texts(node, library))
+            if library == "polars":
+                for call in taking.expression_columns(node):
+                    wanted += taking.constants(call.args)
+                wanted = [each for each in wanted if not taking.is_pattern(each.value)]
+            elif node.func.attr in tables.TAKE_EXPRESSIONS:
+                yield from self._queried(node, table)
+        else:
+            plotted = taking.table_of_plot(node)
+            if plotted is None or not self._plots(node.func):
+                return
+            table = self._table(plotted)
+            wanted = list(taking.plotted_texts(node))
+        for each in wanted:
+            at = self._start(each.node)
+            inside = self._end(each.node) > self.begin and at < self.end
+            if inside and _no_column(table, each.value) and not self._made_here(each.value):
+                yield at, f"{_short(node.func)}({each.value!r})"
+
+    def _queried(self, node: ast.Call, table: Any) -> Iterator[tuple[int, str]]:
+        found = taking.names_in_query(node)
+        if found is None or not self.begin < self._end(found[0]):
+            return
+        at = self._start(found[0])
+        for name in found[1]:
+            if at < self.end and _no_column(table, name) and not self._made_here(name):
+                yield at, f"{_short(node.func)}({name})"
+
+    def _plots(self, function: ast.expr) -> bool:
+        seen = self._known(function)
+        called = None if seen is None else reading.function(seen.value)
+        return called is not None and called.__module__.startswith(taking.PLOTTING)
+
+    def _table(self, node: ast.expr) -> Any:
+        """The table whose very columns an expression has, MISSING where that is not known."""
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            method, table = node.func.attr, MISSING
+            if method in taking.SAME_COLUMNS and all(e.arg != "axis" for e in node.keywords):
+                table = self._table(node.func.value)
+            chosen = method == "filter" and module_of(type(table)).startswith("pandas")
+            return MISSING if chosen else table
+        if isinstance(node, ast.Subscript):
+            masks = ast.Compare | ast.BinOp | ast.UnaryOp | ast.Slice
+            return self._table(node.value) if isinstance(node.slice, masks) else MISSING
+        seen = self._known(node)
+        if seen is None or not seen.exact or seen.value is MISSING:
+            return MISSING
+        return MISSING if tables.columns(seen.value) is None else seen.value
+
+    def _lacks_made(self, node: ast.expr, name: str) -> bool:
+        """True when a method's result has the columns of a table and no attribute `name`."""
+        table = self._table(node) if isinstance(node, ast.Call) else MISSING
+        if not _no_column(table, name) or self._made_here(name):
+            return False
+        assert isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        if not module_of(type(table)).startswith("pandas"):
+            return False
+        grouped = node.func.attr == "groupby"
+        known = tables.grouped_names() if grouped else reading.class_names(type(table))
+        return name not in known
+
+    def _made_here(self, column: str) -> bool:
+        """True when the code around seems to make the column."""
+        name = re.escape(column)
+        quoted = rf"""['"]{name}['"]"""
+        made = (
+            rf"{quoted}\s*\]\s*[-+*/|&]?=(?!=)|\b{name}\s*=(?!=)|alias\(\s*{quoted}"
+            rf"|:\s*{quoted}|insert\([^)]*{quoted}|\.columns\s*=(?!=)"
+        )
+        return re.search(made, self.whole) is not None
 
     def _name(self, node: ast.Name) -> Iterator[tuple[int, str]]:
         at = self._start(node)
@@ -238,10 +323,22 @@ def lacks_attribute(seen: Seen, name: str) -> bool:
     return not reading.answers_more(value)
 
 
+def _no_column(table: Any, name: str) -> bool:
+    """True when it is certain that a table has no such column, nor an index of that name."""
+    columns = None if table is MISSING else tables.columns(table)
+    if columns is None or not columns.whole or name in columns.names:
+        return False
+    return name not in tables.index_names(table)
+
+
 def _missing_key(index: ast.expr, seen: Seen | None) -> Any:
     """The constant text in a subscript that is no column or key, or None."""
     if seen is None or not seen.exact or seen.value is MISSING:
         return None
+    if type(seen.value) is Indexer:
+        if not seen.value.by_label or not isinstance(index, ast.Tuple) or len(index.elts) != 2:
+            return None
+        index, seen = index.elts[1], Seen(seen.value.table)
     elements = index.elts if isinstance(index, ast.List) else [index]
     wanted = [e.value for e in elements if isinstance(e, ast.Constant) and type(e.value) is str]
     columns = tables.columns(seen.value)

@@ -11,7 +11,15 @@ import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from aiex_ipy.grounding.completing.reading import MOST_KEYS, in_class, is_a, is_one_of, own, texts
+from aiex_ipy.grounding.completing.reading import (
+    MOST_KEYS,
+    class_names,
+    in_class,
+    is_a,
+    is_one_of,
+    own,
+    texts,
+)
 from aiex_ipy.grounding.live.static import module_of
 
 WIDE = 500
@@ -49,6 +57,21 @@ def labels(value: Any, axis: int) -> Columns | None:
     # A block manager has columns first, a series one axis.
     at = 0 if len(axes) == 1 else 1 - axis
     return _index(axes[at]) if len(axes) > at else None
+
+
+def index_names(value: Any) -> list[str]:
+    """Return the names of a pandas table's index, which its methods take like columns."""
+    pandas = sys.modules.get("pandas")
+    manager = None if pandas is None else _manager(value, own(pandas))
+    if manager is None:
+        return []
+    fields = own(manager.axes[-1])
+    return texts([fields.get("_name"), *(fields.get("_names") or ())])
+
+
+def grouped_names() -> set[str]:
+    """Return the names that what `DataFrame.groupby` gives has beside its columns."""
+    return class_names(sys.modules["pandas.core.groupby"].DataFrameGroupBy)
 
 
 def is_table(value: Any) -> bool:

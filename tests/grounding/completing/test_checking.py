@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from aiex_ipy.grounding.completing.checking import checked
@@ -73,6 +74,76 @@ def test_what_is_left_of_a_suggestion(
     verdict = checked(fragment, text, "", Names(NAMES))
     assert (verdict.text, verdict.unconfirmed) == (text if left is None else left, unconfirmed)
     assert verdict.checked
+
+
+SALES = pd.DataFrame({"region": ["n"], "price": [1.0]}, index=pd.Index([1], name="day"))
+TABLES: dict[str, Any] = {
+    "sales": SALES,
+    "other": pd.DataFrame({"region": ["n"], "tax": [1]}),
+    "pf": pl.DataFrame({"a": [1], "b": [2]}),
+    "pl": pl,
+}
+
+
+@pytest.mark.parametrize(
+    ("fragment", "text", "unconfirmed"),
+    [
+        ("sales.", 'groupby("nosuch").sum()', ("sales.groupby('nosuch')",)),
+        ("sales.", 'groupby(["region", "nosuch"])', ("sales.groupby('nosuch')",)),
+        ('sales.groupby("', 'nosuch").sum()', ("sales.groupby('nosuch')",)),
+        ("sales.", 'sort_values("cost")', ("sales.sort_values('cost')",)),
+        ("sales.", 'merge(other, on="x", how="left")', ("sales.merge('x')",)),
+        ("sales.", 'drop(columns=["x"])', ("sales.drop('x')",)),
+        ("sales.", 'astype({"x": int})', ("sales.astype('x')",)),
+        ("sales.", 'groupby("region").prize.sum()', ("sales.groupby('region').prize",)),
+        ("sales.", 'groupby("region")["prize"].sum()', ("sales.groupby('region')['prize']",)),
+        ("sales.", 'groupby("region").agg(n=("prize", "sum"))', None),
+        ("sales.", 'groupby("region").agg({"prize": "sum"})', None),
+        ("sales[sales.price > 0].", 'sort_values("cost")', None),
+        ("x = sales.", 'loc[:, "cost"]', ("sales.loc['cost']",)),
+        ("sales.", 'query("cost > 1 and price > @low")', ("sales.query(cost)",)),
+        ("pf.", 'filter(pl.col("nope") > 1)', ("pf.filter('nope')",)),
+        ("pf.", 'group_by("a").agg(pl.col("nope").sum())', None),
+        ("pf.", 'sort("nope")', ("pf.sort('nope')",)),
+    ],
+)
+def test_columns_in_calls_that_do_not_exist(
+    fragment: str, text: str, unconfirmed: tuple[str, ...] | None
+) -> None:
+    """A text in a call that must be a column and is none cuts the suggestion, as `df["x"]` does."""
+    verdict = checked(fragment, text, "", Names(TABLES))
+    assert verdict.unconfirmed if unconfirmed is None else verdict.unconfirmed == unconfirmed
+    assert len(verdict.text) < len(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'sales.groupby("region", as_index=False).price.sum()',
+        'sales.groupby("region").size()',
+        'sales.groupby("day").sum()',
+        'sales.merge(other, on="region", how="left", suffixes=("_a", "_b"))',
+        'sales.rename(columns={"price": "cost"}).sort_values("cost")',
+        'sales.assign(cost=1).sort_values("cost")',
+        'sales["cost"] = 1\nsales.sort_values("cost")',
+        'sales.agg("mean")',
+        'sales.drop("row")',
+        'sales.astype("float32")',
+        'sales.reset_index().groupby("index").sum()',
+        'sales.pivot_table(values="price", index="region", aggfunc="sum")',
+        'sales.filter(items=["price"]).sort_values("price")',
+        'sales.loc[:, ["price"]]',
+        'sales.query("price > 1 and index < 3 and day > 0")',
+        'pf.with_columns(c=pl.col("a")).filter(pl.col("c") > 1)',
+        'pf.select(pl.col("a").alias("c")).sort("c")',
+        'pf.select("^a.*$", pl.col("*"))',
+        'pf.select(pl.lit("anything"), pl.col("a").str.contains("x"))',
+    ],
+)
+def test_texts_in_calls_that_are_no_missing_columns(text: str) -> None:
+    """Index levels, new columns, options, row labels and patterns are left alone."""
+    verdict = checked("", text, "", Names(TABLES))
+    assert (verdict.text, verdict.unconfirmed) == (text, ())
 
 
 def test_code_that_does_not_parse_is_not_claimed_to_be_checked() -> None:
