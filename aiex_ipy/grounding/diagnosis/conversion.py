@@ -59,8 +59,9 @@ FORMATS = (
 def no_number(moment: Moment) -> Iterator[Diagnosis]:
     """A text that is no number: what in it is in the way."""
     pattern = (
-        r"(?s)invalid literal for int\(\) with base \d+: (['\"].*['\"])|"
-        r"could not convert string to float: (['\"]?.*)|Unable to parse string (\".*?\")"
+        r"(?s)invalid literal for int\(\) with base \d+: (['\"].*?['\"])(?=\Z|: Error while type )|"
+        r"could not convert string to float: (['\"]?.*?)(?=\Z|: Error while type )|"
+        r"Unable to parse string (\".*?\")"
     )
     found, frame = matches(moment, ValueError, pattern), moment.frame
     if found is None or frame is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,7 +25,8 @@ from aiex_ipy.grounding.diagnosis.sight import (
     value_of,
     where,
 )
-from aiex_ipy.grounding.failure.evaluate import isinstance_
+from aiex_ipy.grounding.diagnosis.worth import worth
+from aiex_ipy.grounding.failure.evaluate import Scope, isinstance_
 from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
 from aiex_ipy.grounding.fix import Fix
 
@@ -51,9 +53,11 @@ def missing_key(moment: Moment) -> Iterator[Diagnosis]:
 _NONE = object()
 
 
-def _key(error: BaseException) -> Any:
+def _key(error: BaseException) -> Any:  # noqa: C901 - one case each
     if type(error) is KeyError and len(error.args) == 1:
         found = error.args[0]
+        if type(found) is list and found and all(type(each) is str for each in found):
+            return found[0]
         if type(found) is str and "not in index" in found and found.startswith("["):
             return _first(found)
         if type(found) is str and found.startswith("None of [Index("):
@@ -92,10 +96,16 @@ def _looked_in(frame: LiveFrame, key: Any) -> Iterator[Place]:
                 found, value = value_of(base, frame)
                 argument = _naming([*args, *(each.value for each in keywords)], key)
                 merge = text_of(node, 500).partition("(")[0].endswith(("merge", "join"))
+                if argument is None and not merge and isinstance(frame.node, ast.Subscript):
+                    continue  # what is asked of the call's result failed, not the call
                 if found and (isinstance_(value, dict) or is_table(value)):
                     word = "column" if is_table(value) else "key"
                     yield None if merge else argument, base, value, word
-                elif not found and is_table(_frame_below(frame, base)):
+                elif (
+                    not found
+                    and (argument is not None or _keeps_columns(base))
+                    and is_table(_frame_below(frame, base))
+                ):
                     yield argument, base, _frame_below(frame, base), "column"
                 for each in args:
                     known, other = value_of(each, frame)
@@ -128,7 +138,9 @@ def _naming(arguments: list[ast.expr], key: Any) -> ast.expr | None:
     return None
 
 
-def _subscript(frame: LiveFrame, base: ast.expr, index: ast.expr, key: Any) -> Iterator[Place]:
+def _subscript(  # noqa: C901 - one case each
+    frame: LiveFrame, base: ast.expr, index: ast.expr, key: Any
+) -> Iterator[Place]:
     found, value = value_of(base, frame)
     literal = _naming([index], key)
     if not found and isinstance(base, ast.Attribute) and base.attr in {"loc", "at"}:
@@ -143,10 +155,16 @@ def _subscript(frame: LiveFrame, base: ast.expr, index: ast.expr, key: Any) -> I
             yield literal, base.value, table, word
         elif known and is_a(table, "pandas.Series"):
             yield literal, base.value, table, "label"
+        elif not known:
+            yield from _of_temporary(frame, base.value, index, literal)
         return
     if not found:
+        made, table = worth(base, Scope(frame.locals, frame.globals))
+        if made and (is_table(table) or is_a(table, "pandas.Series")):
+            yield literal, base, table, "column" if is_table(table) else "label"
+            return
         below = _frame_below(frame, base)
-        if is_table(below):
+        if is_table(below) and _keeps_columns(base):
             yield literal, base, below, "column"
         return
     known, used = value_of(index, frame)
@@ -159,6 +177,62 @@ def _subscript(frame: LiveFrame, base: ast.expr, index: ast.expr, key: Any) -> I
         yield literal, base, value, "label"
 
 
+def _of_temporary(
+    frame: LiveFrame, owner: ast.expr, index: ast.expr, literal: ast.expr | None
+) -> Iterator[Place]:
+    """The table or column `.loc` is asked of, where it was made in the same expression."""
+    made, table = worth(owner, Scope(frame.locals, frame.globals))
+    if not made or not (is_a(table, "pandas.DataFrame") or is_a(table, "pandas.Series")):
+        return
+    of_columns = (
+        isinstance(index, ast.Tuple)
+        and len(index.elts) == 2
+        and literal in (list(ast.walk(index.elts[1])))
+    )
+    table_word = "column" if of_columns else "row label"
+    yield literal, owner, table, table_word if is_a(table, "pandas.DataFrame") else "label"
+
+
+_SAME_COLUMNS = frozenset(
+    {
+        "astype", "copy", "drop_duplicates", "dropna", "fillna", "filter", "groupby", "head",
+        "loc", "iloc", "query", "reset_index", "round", "sample", "sort_index", "sort_values",
+        "tail",
+    }
+)  # fmt: skip
+
+
+def _keeps_columns(node: ast.expr) -> bool:
+    """True for a chain of calls that leaves the columns of the table it begins with."""
+    while isinstance(node, ast.Call | ast.Attribute | ast.Subscript):
+        if isinstance(node, ast.Attribute) and node.attr not in _SAME_COLUMNS:
+            return False
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return True
+
+
+def _several_columns(frame: LiveFrame, key: Any, label: str, keys: list[Any]) -> Diagnosis | None:
+    """`df["a", "b"]` for `df[["a", "b"]]`."""
+    if type(key) is not tuple or not any(each in keys for each in key):
+        return None
+    for node in nodes_at_fault(frame, ast.Subscript):
+        if not isinstance(node.slice, ast.Tuple) or len(node.slice.elts) != len(key):
+            continue
+        if text_of(node.value, 40) != label:
+            continue
+        inside = ", ".join(segment(frame, each) for each in node.slice.elts)
+        return Diagnosis(
+            rule="several-columns",
+            certainty="certain",
+            cause=f"{text_of(node)} asks for one column named {key!r}; several columns are chosen "
+            "with a list of names, in double brackets.",
+            evidence=(f"{where(frame)}: {label} has the columns {listed(keys)}",),
+            remedy=f"Write {label}[[{inside}]].",
+            fix=rewritten(frame, "double brackets", (node.slice, f"[{inside}]")),
+        )
+    return None
+
+
 def keys_in(value: Any, word: str) -> list[Any]:
     """Return the keys, columns or labels of an object, a bounded number of them."""
     if isinstance_(value, dict):
@@ -168,7 +242,7 @@ def keys_in(value: Any, word: str) -> list[Any]:
     return list(value.index[:MOST_KEYS])
 
 
-def _explained(
+def _explained(  # noqa: C901 - one case each
     moment: Moment,
     frame: LiveFrame,
     key: Any,
@@ -182,6 +256,10 @@ def _explained(
         return None
     label = text_of(base, 40)
     evidence = (f"{where(frame)}: {label} has the {word}s {listed(keys)}",)
+    if word == "column":
+        several = _several_columns(frame, key, label, keys)
+        if several is not None:
+            return several
     if not keys:
         return Diagnosis(
             rule="empty",
@@ -363,10 +441,23 @@ def _unseen(moment: Moment, frame: LiveFrame, key: Any) -> Iterator[Diagnosis]:
         text_of(node.value) in {"os.environ", "environ"}
         for node in nodes_at_fault(frame, ast.Subscript)
     ):
+        near = close_to(key, os.environ)
+        node = next(
+            (
+                each.slice
+                for each in nodes_at_fault(frame, ast.Subscript)
+                if isinstance(each.slice, ast.Constant) and each.slice.value == key
+            ),
+            None,
+        )
         yield Diagnosis(
             rule="missing-variable",
-            cause=f"The environment variable {key!r} is not set.",
+            cause=f"The environment variable {key!r} is not set"
+            + (f"; {near[0]!r} is, spelled almost the same." if near else "."),
             certainty="certain",
             evidence=(f"{where(frame)}: os.environ is asked for it",),
-            remedy=f"Set it before Python starts, or use os.environ.get({key!r}, default).",
+            remedy=f"Write {near[0]!r}."
+            if near
+            else f"Set it before Python starts, or use os.environ.get({key!r}, default).",
+            fix=_fix(frame, node, near[0]) if near else None,
         )

@@ -229,6 +229,14 @@ def _why(
                 None,
                 "certain",
             )
+        case ast.Constant(value=None) if last is None:
+            return (
+                f"None is written where a value is needed ({place}).",
+                (),
+                "Write a value in its place.",
+                None,
+                "certain",
+            )
         case ast.Constant(value=None):
             return (
                 f"{label} is None: it was set to None ({place}) and to nothing else after.",

@@ -103,6 +103,9 @@ def _pair(
     moment: Moment, frame: LiveFrame, left: ast.expr, operator: str, right: ast.expr, a: Any, b: Any
 ) -> Diagnosis:
     words = f"{named(left, a)} and {named(right, b)} do not go together with {operator}"
+    if type(a) is str and type(b) is str:
+        words = f"{named(left, a)} and {named(right, b)} are both texts, and {operator} is not for "
+        words += "two texts"
     steps = [*traced(moment, frame, left), *traced(moment, frame, right)]
     remedy, fix = _convert(frame, left, a, right, b, operator)
     return Diagnosis(
@@ -133,7 +136,7 @@ def number_in(text: str) -> str:
     return ""
 
 
-def _convert(
+def _convert(  # noqa: C901 - one case each
     frame: LiveFrame, left: ast.expr, a: Any, right: ast.expr, b: Any, operator: str
 ) -> tuple[str, Fix | None]:
     for node, value, other in ((left, a, b), (right, b, a)):
@@ -153,6 +156,8 @@ def _convert(
                 return f"Make a text of the number: str({text_of(number)}), or an f-string.", (
                     rewritten(frame, "str", (number, text))
                 )
+    if type(a) is str and type(b) is str:
+        return _two_texts(frame, left, a, right, b, operator)
     kinds = {type_name(a), type_name(b)}
     if kinds == {"decimal.Decimal", "float"}:
         node = left if type(a) is float else right
@@ -171,6 +176,23 @@ def _convert(
     if kinds == {"str", "bytes"}:
         return "Decode the bytes first: .decode().", None
     return "Convert one to the type of the other.", None
+
+
+def _two_texts(
+    frame: LiveFrame, left: ast.expr, a: str, right: ast.expr, b: str, operator: str
+) -> tuple[str, Fix | None]:
+    kinds = number_in(a), number_in(b)
+    if all(kinds) and not operator.endswith("="):
+        texts = [f"{k}({segment(frame, n)})" for k, n in zip(kinds, (left, right), strict=True)]
+        said = f" {operator} ".join(texts)
+        whole = [n for n in nodes_at_fault(frame, ast.BinOp) if n.left is left]
+        fix = rewritten(frame, "numbers", *((each, said) for each in whole))
+        return f"Make numbers of both: {said}.", fix
+    if operator in {"*", "*="}:
+        return "A text is repeated by a whole number; + joins two texts.", None
+    if operator in {"-", "-="}:
+        return "Take a part out of a text with replace, removeprefix or removesuffix.", None
+    return "Make numbers of both, or use what texts can do.", None
 
 
 def _column_of_text(
@@ -252,6 +274,9 @@ def _one_known(moment: Moment, frame: LiveFrame) -> Iterator[Diagnosis]:
                     remedy="Make numbers of it first: pd.to_numeric(…).",
                 )
                 return
+            if not known and (grouped := _grouped(frame, call.func)) is not None:
+                yield grouped
+                return
             if known and is_a(value, "pandas.DataFrame"):
                 texts = [c for c in value.columns if is_text_column(value[c])]
                 if texts:
@@ -263,6 +288,53 @@ def _one_known(moment: Moment, frame: LiveFrame) -> Iterator[Diagnosis]:
                         remedy="Choose the columns of numbers, or pass numeric_only=True.",
                     )
                     return
+
+
+def _grouped(frame: LiveFrame, func: ast.Attribute) -> Diagnosis | None:
+    """`table.groupby("key").column.mean()`: the columns chosen that hold texts."""
+    chosen: list[Any] | None = None
+    node = func.value
+    match node:
+        case ast.Attribute(value=inner, attr=name):
+            node, chosen = inner, [name]
+        case ast.Subscript(value=inner, slice=ast.Constant(value=name)):
+            node, chosen = inner, [name]
+        case ast.Subscript(value=inner, slice=ast.List(elts=names)):
+            node, chosen = inner, [n.value for n in names if isinstance(n, ast.Constant)]
+    match node:
+        case ast.Call(func=ast.Attribute(value=owner, attr="groupby"), args=args):
+            known, table = value_of(owner, frame)
+        case _:
+            return None
+    if not known or not is_a(table, "pandas.DataFrame"):
+        return None
+    keys = {n.value for each in args for n in ast.walk(each) if isinstance(n, ast.Constant)}
+    columns = list(table.columns)
+    wanted = (
+        [c for c in columns if c in chosen] if chosen else [c for c in columns if c not in keys]
+    )
+    texts = [each for each in wanted if is_text_column(table[each])]
+    if not texts:
+        return None
+    label, first = text_of(owner, 40), texts[0]
+    whose = f"{label}[{first!r}]"
+    numeric = texts_as_numbers(table[first])[0]
+    listed = " and ".join(f"{label}[{each!r}]" for each in texts[:5])
+    one = len(texts) == 1
+    return Diagnosis(
+        rule="text-column",
+        certainty="certain",
+        cause=f"{listed} {'is a column' if one else 'are columns'} of text (dtype "
+        f"{table[first].dtype}), which {func.attr}() cannot work on"
+        + (", numbers stored as text." if numeric and one else "."),
+        evidence=(
+            f"{where(frame)}: the first values of {whose} are "
+            f"{', '.join(map(shown, table[first][:3]))}",
+        ),
+        remedy=f"Make numbers of it first: {whose} = pd.to_numeric({whose})."
+        if numeric or chosen
+        else "Choose the columns of numbers, or pass numeric_only=True.",
+    )
 
 
 def joined_numbers(moment: Moment) -> Iterator[Diagnosis]:

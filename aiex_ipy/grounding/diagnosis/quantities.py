@@ -166,12 +166,17 @@ def zero_divisor(moment: Moment) -> Iterator[Diagnosis]:
             if inner is not None and (length(value_of(inner, frame)[1]) == 0)
             else ""
         )
+        written = isinstance(right, ast.Constant)
         yield Diagnosis(
             rule="zero-divisor",
             certainty="certain",
-            cause=f"{label} is 0{empty}.",
+            cause=f"{text_of(node, 60)} divides by zero, which is written there."
+            if written
+            else f"{label} is 0{empty}.",
             evidence=(*told(steps), f"{where(frame)}: {text_of(node)}"),
-            remedy=f"Handle the case of {'no items' if empty else f'{label} == 0'} first.",
+            remedy="Divide by another number."
+            if written
+            else f"Handle the case of {'no items' if empty else f'{label} == 0'} first.",
         )
         return
 
@@ -200,8 +205,8 @@ def out_of_domain(moment: Moment) -> Iterator[Diagnosis]:
                     yield Diagnosis(
                         rule="math-domain",
                         certainty="certain",
-                        cause=f"{text_of(call.func)}() is not defined for {text_of(argument, 40)} "
-                        f"= {value!r}.",
+                        cause=f"{text_of(call.func)}() is not defined for {text_of(argument, 40)}"
+                        + ("." if text_of(argument) == repr(value) else f" = {value!r}."),
                         evidence=(
                             *told(traced(moment, frame, argument)),
                             f"{where(frame)}: {text_of(call)}",

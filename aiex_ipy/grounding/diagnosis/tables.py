@@ -332,15 +332,69 @@ def _unbracketed(moment: Moment, frame: LiveFrame) -> Iterator[Diagnosis]:
             ):
                 continue
             sign = "&" if isinstance(inner.op, ast.BitAnd) else "|"
+            meant = _bracketed(frame, node)
             yield Diagnosis(
                 rule="unbracketed-condition",
                 certainty="certain",
-                cause=f"{sign} binds more strongly than comparisons: Python calculates "
-                f"{text_of(inner)} first.",
+                cause=f"Parentheses are missing around the comparisons: {sign} binds more strongly "
+                f"than comparisons (operator precedence), so Python calculates {text_of(inner)} "
+                "first.",
                 evidence=(f"{where(frame)}: {text_of(node)}",),
-                remedy=f"Put each comparison in parentheses: (… == …) {sign} (… > …).",
+                remedy=f"Put each comparison in parentheses: {cut(meant)}.",
+                fix=rewritten(frame, "parentheses", (node, meant)),
             )
             return
+
+
+_SIGNS: dict[type[ast.AST], str] = {
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.BitAnd: "&",
+    ast.BitOr: "|",
+    ast.In: "in",
+    ast.NotIn: "not in",
+    ast.Is: "is",
+    ast.IsNot: "is not",
+}
+
+
+def _bracketed(frame: LiveFrame, node: ast.Compare) -> str:
+    """The condition as it was meant: `a > 1 & b > 2` as `(a > 1) & (b > 2)`."""
+    first, *more = _joined(frame, node.left)
+    done, now, compared = "", segment(frame, first) if isinstance(first, ast.expr) else "", False
+
+    def close() -> str:
+        return f"({now})" if compared else now
+
+    for part in more:
+        if isinstance(part, ast.expr):
+            now = segment(frame, part)
+        else:
+            done += f"{close()} {_SIGNS[type(part)]} "
+    for op, term in zip(node.ops, node.comparators, strict=True):
+        first, *more = _joined(frame, term)
+        now += f" {_SIGNS[type(op)]} {segment(frame, first)}"
+        compared = True
+        for part in more:
+            if isinstance(part, ast.expr):
+                now, compared = segment(frame, part), False
+            else:
+                done += f"{close()} {_SIGNS[type(part)]} "
+    return done + close()
+
+
+def _joined(frame: LiveFrame, node: ast.expr) -> list[ast.AST]:
+    """What & and | join without parentheses, and the signs between, in the order of the text."""
+    match node:
+        case ast.BinOp(left=left, op=ast.BitAnd() | ast.BitOr() as op, right=right) if (
+            not _in_brackets(frame, node)
+        ):
+            return [*_joined(frame, left), op, *_joined(frame, right)]
+    return [node]
 
 
 def _in_brackets(frame: LiveFrame, node: ast.expr) -> bool:

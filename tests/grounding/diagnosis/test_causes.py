@@ -1,0 +1,73 @@
+"""Causes that were told falsely or not at all: what is said now, and where it must not be said."""
+# ruff: noqa: E501 - cells stand on one line each
+
+import gc
+
+import pytest
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine", "ignore:unclosed"
+)
+PD = "import pandas as pd, numpy as np, io\n"
+DF = f"{PD}df = pd.DataFrame({{'region': ['e','w','e'], 'units': [1,2,4], 'price': [1.0,2.0,3.0]}})"
+INTS = f"{PD}df = pd.DataFrame({{'a': [1,2], 'b': [3,4]}})"
+SALES = f"{PD}sales = pd.DataFrame({{'date': ['a','b'], 'amount': ['1','2'], 'n': [1,2]}})"
+PLT = "import matplotlib; matplotlib.use('agg'); import matplotlib.pyplot as plt"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _left_over():
+    """What the cases left unfinished ends here, not in another module's tests."""
+    yield
+    gc.collect()
+
+
+SAID = [
+    ("parentheses", [DF, "df[df.units > 1 & df.price > 2]"], "unbracketed-condition", "Parentheses are missing around the comparisons", "df[(df.units > 1) & (df.price > 2)]"),
+    ("parentheses, whole numbers", [INTS, "df[df.a > 1 & df.b > 2]"], "unbracketed-condition", "operator precedence", "df[(df.a > 1) & (df.b > 2)]"),
+    ("parentheses, three", [INTS, "df[df.a > 1 & df['b'] > 2 | df.a == 0]"], "unbracketed-condition", "Parentheses are missing", "df[(df.a > 1) & (df['b'] > 2) | (df.a == 0)]"),
+    ("a label of a temporary", [DF, "df.set_index('region').loc['x']"], "missing-key", "df.set_index('region') has no row label 'x'", None),
+    ("two columns", [DF, "df['units','price']"], "several-columns", "in double brackets", "df[['units', 'price']]"),
+    ("grouped text", [SALES, "sales.groupby('date').amount.mean()"], "text-column", "sales['amount'] is a column of text", None),
+    ("grouped text, all", [SALES, "sales.groupby('date').mean()"], "text-column", "sales['amount'] is a column of text", None),
+    ("converted column", [DF, "df.astype({'region':'int'})"], "no-number", "The text 'e' is no whole number", None),
+    ("converted to floats", [DF, "df.astype({'region':'float'})"], "no-number", "The text 'e' is no number", None),
+    ("zero written", ["1/0"], "zero-divisor", "1 / 0 divides by zero", None),
+    ("None written", ["None + 1"], "none-used", "None is written where", None),
+    ("a root", ["import math; math.sqrt(-2.0)"], "math-domain", "is not defined for -2.0.", None),
+    ("two texts", ["'a' * 'b'"], "mixed-types", "'a' and 'b' are both texts", None),
+    ("two texts of numbers", ["a='2'; b='3'", "a * b"], "mixed-types", "are both texts", "int(a) * int(b)"),
+    ("a variable of the environment", ["import os", "os.environ['HOEM']"], "missing-variable", "'HOME' is", "os.environ['HOME']"),
+    ("subset", [DF, "df.dropna(subset=['Price'])"], "near-miss-column", "it has 'price'", "df.dropna(subset=['price'])"),
+]  # fmt: skip
+QUIET = [
+    ("parentheses that are there", [INTS, "df[(df.a > 1) & (df.b > 'x')]"], "Parentheses are missing"),
+    ("a label of a temporary", [DF, "df.set_index('region').loc['x']"], "has no column"),
+    ("a label of a grouped sum", [DF, "df.groupby('region').units.sum()['x']"], "has no column"),
+    ("columns not there", [DF, "df['aa','bb']"], "double brackets"),
+    ("the key of the groups", [SALES, "sales.groupby('date').amount.mean()"], "'date'"),
+    ("numbers chosen", [SALES, "sales.groupby('date').amount.mean()"], "numeric_only"),
+    ("an empty statement", ["1/0"], "0 is 0"),
+    ("a divisor with a name", ["n=0", "1/n"], "written"),
+    ("no conversion of two texts", ["'a' * 'b'"], "type of the other"),
+    ("an unlike variable", ["import os", "os.environ['QXZWVUTSRQ_9']"], "spelled almost"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cells", "rule", "words", "mended"), [c[1:] for c in SAID], ids=[c[0] for c in SAID])  # fmt: skip
+def test_the_cause_is_said_and_mended(debugged, cells, rule, words, mended):
+    """The first thing said names what went wrong, and the fix is the text that was meant."""
+    found = debugged(*cells)
+    assert found, "nothing was said"
+    assert found[0].rule == rule, found
+    assert words in found[0].cause, found[0].cause
+    if mended is not None:
+        assert found[0].fix is not None
+        assert found[0].fix.after == mended
+
+
+@pytest.mark.parametrize(("cells", "words"), [c[1:] for c in QUIET], ids=[c[0] for c in QUIET])
+def test_what_is_not_so_is_not_said(debugged, cells, words):
+    """A false cause is worse than none: these words stand in no diagnosis of that failure."""
+    for each in debugged(*cells):
+        assert words not in " ".join((each.cause, each.remedy, *each.evidence)), each
