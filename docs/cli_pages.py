@@ -43,6 +43,6 @@ def pages() -> dict[Path, str]:
     """The stored help pages, and the reference page of the same texts."""
     stored = help_pages()
     parts = [HEAD]
-    for file, text in stored.items():
-        parts += [f"## {file.stem.replace('-', ' ')}", "", "```text", text.rstrip(), "```", ""]
+    for words, text in zip(topics(program()), stored.values(), strict=True):
+        parts += [f"## {' '.join(('aiex', *words))}", "", "```text", text.rstrip(), "```", ""]
     return {**stored, ROOT / "docs" / "reference" / "cli.md": "\n".join(parts)}

@@ -35,7 +35,7 @@ from aiex_ipy.operations.complete import (
 
 MOST_CELLS = 3
 CELL_CHARACTERS = 1_500
-LATE = "jedi did not answer in time; what it finds is kept for the next key."
+LATE = "jedi did not answer in time; what it finds is kept for the next key or call."
 
 
 class CompletionUpdate(Struct, frozen=True, kw_only=True):
@@ -95,15 +95,18 @@ class Completer:
         model: str | None = None,
     ) -> CompleteRequest:
         """Return a request with all that is found without a model. Waits for jedi as long as the
-        settings say, or `jedi_wait_s`."""
+        settings say, or `jedi_wait_s`, after which nobody asks again."""
         fragment, suffix = str(fragment), str(suffix)
         place, names = place_of(fragment), names_of(namespace)
         request = _request(fragment, suffix, place, names, cells, provider, model)
-        if jedi_wait_s is None:
+        late = LATE
+        if jedi_wait_s is not None:
+            late = f"jedi did not answer within {jedi_wait_s:g} s: the names it knows are missing."
+        else:
             jedi_wait_s = self._engine.settings.completion.jedi_deadline_ms / 1000
         if jedi_wait_s:
             found = self._inference.wait(place, names, jedi_wait_s)
-            request = _with_inferred(request, found)
+            request = _with_inferred(request, found, late)
         return self._told(request, place, names)
 
     async def updates(
@@ -277,10 +280,13 @@ def _request(
     )
 
 
-def _with_inferred(request: CompleteRequest, found: tuple[Offer, ...] | None) -> CompleteRequest:
-    """The request with what jedi found beside the live names; the same object if nothing."""
+def _with_inferred(
+    request: CompleteRequest, found: tuple[Offer, ...] | None, late: str = LATE
+) -> CompleteRequest:
+    """The request with what jedi found beside the live names; the same object if nothing. `late`
+    is said where it has not answered."""
     if found is None:
-        return msgspec.structs.replace(request, notices=(*request.notices, LATE))
+        return msgspec.structs.replace(request, notices=(*request.notices, late))
     known = {each.text.rstrip("=") for each in request.items}
     if request.count > len(request.items):  # the rest of the live names are jedi's too
         return request

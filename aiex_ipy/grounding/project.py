@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
@@ -268,6 +269,9 @@ class _Index:
         self._packages = {
             n for p, n in names.items() if p.rsplit("/", 1)[-1].startswith("__init__.")
         }
+        self._holders = {
+            name.partition(".")[0]: _holder(path, name) for path, name in sorted(names.items())
+        }
         self._beside: dict[str, dict[str, str]] = {}
         for path, name in names.items():
             folder, _, file = path.rpartition("/")
@@ -279,14 +283,9 @@ class _Index:
     def targets(self, item: Import, importer: str, path: str) -> dict[str, tuple[str, ...]]:
         """Map the modules imported, submodules taken by `from package import name` too, to the
         names taken from each."""
-        module = item.module
-        if module.startswith("."):
-            resolved = self._absolute(module, importer)
-            if resolved is None:
-                return {}
-            module = resolved
-        elif module not in self._names:
-            module = self._neighbour(module, path) or module
+        module = self._meant(item.module, importer, path)
+        if module is None:
+            return {}
         found: dict[str, tuple[str, ...]] = {}
         own: list[str] = []
         for name in item.names:
@@ -304,6 +303,22 @@ class _Index:
                 found[part] = tuple(own)
         return found
 
+    def _meant(self, module: str, importer: str, path: str) -> str | None:
+        """Return the whole name of an imported module, None for one that is not the project's."""
+        if module.startswith("."):
+            return self._absolute(module, importer)
+        if module not in self._names and (beside := self._neighbour(module, path)):
+            return beside
+        return module if self._reaches(module, importer, path) else None
+
+    def _reaches(self, module: str, importer: str, path: str) -> bool:
+        """Return whether an absolute import finds the project's module: one that is named as one
+        of the standard library only from beside it, where it stands first on `sys.path`."""
+        top = module.partition(".")[0]
+        if top not in sys.stdlib_module_names:
+            return True
+        return self._holders.get(top) in (_holder(path, importer), path.rpartition("/")[0])
+
     def _mentions(self, package: str, name: str) -> bool:
         """Return whether a package's front page can hold the name. Where nothing there speaks of
         it, it is a submodule that is not given: a compiled one."""
@@ -320,6 +335,8 @@ class _Index:
         if beside is None:
             return None
         folder = path.rpartition("/")[0]
+        if module in sys.stdlib_module_names:
+            return beside.get(folder)
         while folder not in beside and folder:
             folder = folder.rpartition("/")[0]
         return beside.get(folder)
@@ -333,6 +350,13 @@ class _Index:
         kept = base[: len(base) - up]
         rest = module[dots:]
         return ".".join([*kept, rest] if rest else kept)
+
+
+def _holder(path: str, name: str) -> str:
+    """Return the folder from which a module is imported by its whole name."""
+    folder, _, file = path.rpartition("/")
+    up = name.count(".") + (1 if file.startswith("__init__.") else 0)
+    return "/".join(folder.split("/")[: max(0, len(folder.split("/")) - up)])
 
 
 def _edge(importer: str, imported: str, names: tuple[str, ...], item: Import) -> Dependency:

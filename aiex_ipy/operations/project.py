@@ -36,7 +36,7 @@ from aiex_ipy.operations.ask import finished
 from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
 from aiex_ipy.operations.claims import unknown_names
 from aiex_ipy.operations.inputs import CODE, subject_of
-from aiex_ipy.operations.locate import locate, search_roots
+from aiex_ipy.operations.locate import finder_of, locate, search_roots
 from aiex_ipy.operations.view import View
 from aiex_ipy.prompts.fit import Prompt, Section
 from aiex_ipy.prompts.survey import sections
@@ -157,7 +157,7 @@ class ProjectOperation:
         issues = [i for m in facts for i in m.issues if i.category in _CATEGORIES[request.focus]]
         points, problem = _declared(root, view)
         result = ProjectSurvey(
-            path=root.path,
+            path=os.path.basename(root.file),
             name=os.path.basename(root.file),
             focus=request.focus,
             quality_score=score_tree(scores).value,
@@ -225,10 +225,8 @@ def _root(path: str, view: View) -> Located:
     if not path:
         return view.workspace.resolve(view.workspace.project_dir)
     found = view.workspace.locate(path)
-    if found is None and path.replace(".", "").isidentifier():
-        place = locate(path, search_roots(view.settings.project_dir))
-        if place is not None and place[0].endswith("__init__.py") and not place[1]:
-            return view.workspace.resolve(os.path.dirname(place[0]))
+    if found is None and all(part.isidentifier() for part in path.split(".")):
+        return _package(path, view)
     found = found or view.workspace.resolve(path)
     if not found.is_directory:
         raise UsageError(
@@ -239,11 +237,35 @@ def _root(path: str, view: View) -> Located:
     return found
 
 
+def _package(name: str, view: View) -> Located:
+    """The directory of a package that can be imported. Raises UnknownNameError."""
+    place = locate(name, search_roots(view.settings.project_dir))
+    if place is not None and place[0].endswith("__init__.py") and not place[1]:
+        return view.workspace.resolve(os.path.dirname(place[0]))
+    finder = finder_of(view)
+    if finder.place(name) is not None:
+        raise UnknownNameError(
+            f"{name!r} is a module; a project is a directory or a package.",
+            hint="Name a package, or explain the module.",
+        )
+    raise UnknownNameError(
+        f"{name!r} is no directory here and no package that can be imported.",
+        hint=near_miss(name.partition(".")[0], finder.modules()),
+    )
+
+
+def _below(file: Located, root: Located) -> Located:
+    """The file named from the surveyed directory, as it is from wherever one asks."""
+    place = _posix(os.path.relpath(file.file, root.file))
+    return Located(path=place, file=file.file, is_directory=False)
+
+
 def _subjects(root: Located, view: View) -> tuple[list[Subject], tuple[str, ...]]:
     """The code files of a tree, and what is not looked at. Raises UsageError where there are
     none."""
     tree = view.workspace.walk(root, only=CODE)
-    files = sorted(tree.files, key=lambda file: (is_test(file.path), file.path))
+    below = [_below(file, root) for file in tree.files]
+    files = sorted(below, key=lambda file: (is_test(file.path), file.path))
     notices = [f"{name!r} could not be listed." for name in tree.unreadable]
     if len(files) > MODULES_AT_MOST:
         notices.append(

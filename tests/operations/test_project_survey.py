@@ -176,7 +176,23 @@ def test_an_installed_package_by_its_name(engine: Engine) -> None:
     """It is not imported for that."""
     result = ask(engine, "tomlkit")
     assert any(m.name == "tomlkit.parser" for m in result.modules)
-    assert "tomlkit" in result.path
+    assert result.path == "tomlkit"
+    assert all(m.path.endswith(".py") and "tomlkit/" not in m.path for m in result.modules)
+
+
+@pytest.mark.parametrize(
+    ("name", "says", "hint"),
+    [
+        ("tomlkitt", "no package that can be imported", "Did you mean 'tomlkit'?"),
+        ("tomlkit.parser", "is a module", "Name a package"),
+        ("math", "is a module", "Name a package"),
+    ],
+)
+def test_a_name_that_is_no_package(engine: Engine, name: str, says: str, hint: str) -> None:
+    """A misspelled package is told what is spelled like it; a module is called one."""
+    with pytest.raises(UnknownNameError, match=says) as raised:
+        ask(engine, name)
+    assert hint in str(raised.value.hint)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +222,7 @@ def test_one_file_is_a_project_too(engine: Engine, tree: Path) -> None:
     (tree / "one").mkdir()
     (tree / "one" / "a.py").write_text("if __name__ == '__main__':\n    print(1)\n")
     result = ask(engine, "one")
-    assert [m.name for m in result.modules] == ["one.a"]
+    assert [m.name for m in result.modules] == ["a"]
     assert [p.kind for p in result.entry_points] == ["script"]
     assert "<img" not in render(result, "html")
 
@@ -276,3 +292,43 @@ def _svg(result: ProjectSurvey) -> Any:
 def test_git_is_there_for_these_tests() -> None:
     """Else the history would be tested nowhere."""
     assert shutil.which("git")
+
+
+def test_the_standard_library_is_not_taken_for_a_stub_far_below(tmp_path: Path) -> None:
+    """`import sys` in a package that ships stubs means Python's own; beside the stubs, the stub."""
+    write = {
+        "app/__init__.py": "import sys\nimport os.path\nfrom json import dumps\n",
+        "app/stubs/3/sys/__init__.pyi": "x: int\n",
+        "app/stubs/3/os/__init__.pyi": "import sys\n",
+        "json.py": "def dumps(): ...\n",
+    }
+    for name, text in write.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    engine = Engine(Settings(project_dir=str(tmp_path), llm=LLMSettings(default_provider="none")))
+    result = engine.run_sync(ProjectRequest())
+    engine.close()
+    assert {(link.importer, link.imported) for link in result.links} == {
+        ("os", "sys"),  # from beside it
+        ("app", "json"),  # the project's own stands first on `sys.path`
+    }
+
+
+@pytest.mark.slow
+def test_paths_are_the_same_from_wherever_one_asks(tmp_path: Path) -> None:
+    """A package by name, from `/` and from elsewhere: below the surveyed directory."""
+    said = []
+    program = str(Path(sys.executable).with_name("aiex"))
+    for place in ("/", str(tmp_path)):
+        run = subprocess.run(
+            [program, "ai", "project", "tomlkit", "--output", "json"],
+            cwd=place,
+            env={**os.environ, "AIEX_DEFAULT_PROVIDER": "none"},
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
+        assert run.returncode == 0, run.stderr
+        said.append(run.stdout)
+    assert said[0] == said[1]
+    assert json.loads(said[0])["path"] == "tomlkit"

@@ -9,6 +9,7 @@ import click
 
 from aiex_ipy.errors import near_miss
 from aiex_ipy.frontends.cli.faults import guarded, say
+from aiex_ipy.frontends.cli.pages import page
 from aiex_ipy.frontends.cli.table import COMMANDS, Entry, Table
 
 SETTINGS = {
@@ -35,6 +36,13 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError:
             raise ReaderGone from None
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            words = ctx.command_path.split()[1:]
+            print(page(tuple(words)) or ctx.get_help() + "\n", end="")
+            ctx.exit()
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.table)

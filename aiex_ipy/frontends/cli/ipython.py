@@ -71,7 +71,22 @@ def _file(profile: str) -> Path:
             code="bad_profile",
             hint="Give a name that `ipython profile list` shows.",
         )
-    return Path(get_ipython_dir()) / f"profile_{profile}" / "startup" / FILE
+    import warnings
+
+    try:
+        with warnings.catch_warnings():  # IPython says so, and takes a temporary directory
+            warnings.filterwarnings("error", message=".* is not a writable location")
+            found = get_ipython_dir()
+    except (OSError, UserWarning) as error:
+        named = os.environ.get("IPYTHONDIR")
+        place = f"IPYTHONDIR={named!r}" if named else "IPython's directory"
+        reason = error.strerror if isinstance(error, OSError) else "it is not writable"
+        raise UsageError(
+            f"{place} cannot be used: {reason}.",
+            code="bad_ipython_dir",
+            hint="Set IPYTHONDIR to a directory you may write to, or make it writable.",
+        ) from error
+    return Path(found) / f"profile_{profile}" / "startup" / FILE
 
 
 def _read(file: Path) -> str:

@@ -267,6 +267,14 @@ def test_a_setting_is_written_and_read_back(aiex):
     assert "updates_per_second" in wrong.stderr
 
 
+def test_a_group_alone_shows_its_help_as_it_stands(aiex):
+    """`aiex ai` is `aiex help ai`: in lines, on stdout, and no error."""
+    for group in ("ai", "llm", "config"):
+        run = aiex(group)
+        assert (run.returncode, run.stderr) == (0, "")
+        assert run.stdout == aiex("help", group).stdout
+
+
 def test_version_and_help_need_no_click():
     """The commonest questions are answered without importing click or msgspec."""
     for words in (["version"], ["--help"], ["help", "ai"], ["ai", "analyze", "--help"]):

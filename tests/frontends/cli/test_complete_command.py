@@ -54,3 +54,14 @@ def test_a_place_outside_the_file_is_refused(file: str) -> None:
 def test_nothing_to_complete_is_a_usage_error(file: str) -> None:
     """Without code and without a file there is nothing to do."""
     assert run().exit_code == 2
+
+
+def test_a_jedi_that_is_too_slow_is_told_as_it_is(
+    file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command ends: nothing is kept for a next key."""
+    from aiex_ipy.frontends.cli import completing
+
+    monkeypatch.setattr(completing, "JEDI_WAIT_S", 1e-9)
+    (notice,) = json.loads(run("import json\njson.dum").stdout)["notices"]
+    assert "jedi did not answer within 1e-09 s" in notice and "next" not in notice

@@ -22,9 +22,9 @@ def aiex(tmp_path: Path) -> Run:
     env = {**os.environ, "IPYTHONDIR": str(tmp_path), "AIEX_DEFAULT_PROVIDER": "none"}
     env |= {"XDG_CONFIG_HOME": str(tmp_path / "config")}
 
-    def run(*words: str, module: str = "aiex") -> subprocess.CompletedProcess[str]:
+    def run(*words: str, module: str = "aiex", **more: str) -> subprocess.CompletedProcess[str]:
         program = [str(Path(sys.executable).with_name(module)), *words]
-        return subprocess.run(program, env=env, text=True, capture_output=True, timeout=60)
+        return subprocess.run(program, env=env | more, text=True, capture_output=True, timeout=60)
 
     return run
 
@@ -86,3 +86,13 @@ def test_a_profile_is_a_name(aiex: Run) -> None:
     for name in ("", "../x", "a/b"):
         done = aiex("ipython", "install", "--profile", name)
         assert done.returncode == 2 and "profile" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["/etc/passwd", "/proc/nope", "/nope/a/b"])
+def test_a_directory_that_cannot_be_written_is_refused(aiex: Run, place: str) -> None:
+    """IPython would take a temporary directory, and nothing would be loaded ever after."""
+    run = aiex("ipython", "install", IPYTHONDIR=place)
+    assert run.returncode == 2 and run.stdout == ""
+    assert f"IPYTHONDIR={place!r} cannot be used" in run.stderr
+    assert "Set IPYTHONDIR to a directory you may write to" in run.stderr

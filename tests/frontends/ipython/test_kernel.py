@@ -239,3 +239,19 @@ def test_a_saved_notebook_keeps_the_answer(
     assert "Quality Score" in analysis["data"]["text/plain"]
     assert "widgets" not in notebook.metadata
     assert not caplog.records
+
+
+def test_completion_in_a_kernel(kernel: Kernel, server: LoopbackServer) -> None:
+    """`ai_complete` knows the session's live names, shows what fits once, and gives it back."""
+    assert kernel.run(
+        "receipts = {'milk': 3}\nclass Till:\n    def refund(self): ...\ntill = Till()"
+    ).ok
+    ran = kernel.run("found = ai_complete('till.ref', provider='none')")
+    assert ran.ok, ran.error
+    assert "refund" in ran.shown[0]["text/plain"]
+    ran = kernel.run("print([each.text for each in found.items], found.word)")
+    assert ran.printed.strip() == "['refund'] ref"
+    server.replies = [Reply(text="items()")]
+    ran = kernel.run("print(repr(ai_complete('receipts.', provider='openai').suggestion))")
+    assert ran.ok, ran.error
+    assert "items()" in ran.printed
