@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from msgspec.structs import replace
-
 from aiex_ipy.engine.engine import Engine
 from aiex_ipy.engine.surroundings import Surroundings
 from aiex_ipy.errors import UsageError
 from aiex_ipy.grounding.diagnosis.diagnose import diagnose
-from aiex_ipy.grounding.diagnosis.record import Diagnosis
 from aiex_ipy.grounding.facts import Subject
 from aiex_ipy.grounding.failure.capture import capture
 from aiex_ipy.grounding.failure.moment import Moment
@@ -53,31 +50,17 @@ def debug_request(
         project_dir=str(engine.settings.project_dir or ""),
         expression=expression,
     )
+    source = _source(failure, moment, around)
     return DebugRequest(
         failure=failure,
-        diagnoses=masked(diagnose(moment), moment),
-        source=_source(failure, moment, around),
+        diagnoses=diagnose(moment),
+        source=source,
+        shown=moment.shown(source),
         context=tuple(context),
         names=tuple(islice((n for n in list(moment.names) if type(n) is str), MOST_NAMES)),
         provider=provider,
         model=model,
         allow_secret_file=allow_secret_file,
-    )
-
-
-def masked(diagnoses: Sequence[Diagnosis], moment: Moment) -> tuple[Diagnosis, ...]:
-    """Return diagnoses without the secrets that the capture met; what a fix changes stays."""
-    if moment.mask is None:
-        return tuple(diagnoses)
-    clean = moment.mask.text
-    return tuple(
-        replace(
-            each,
-            cause=clean(each.cause),
-            evidence=tuple(clean(line) for line in each.evidence),
-            remedy=clean(each.remedy),
-        )
-        for each in diagnoses
     )
 
 

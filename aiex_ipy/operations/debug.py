@@ -29,14 +29,16 @@ REFUSED = "The model's code was refused"
 
 class DebugRequest(Request["DebugReport"], frozen=True, kw_only=True):
     """`failure` and `diagnoses` were made where the frames were alive; `source` is the text a fix
-    is for, None where there is none. `context` items are paths if they exist, else texts.
-    `names` are those of the user's namespace, which a fix may use."""
+    is for, None where there is none, and `shown` that text without the secrets which the capture
+    met (`""`: none were looked for). `context` items are paths if they exist, else texts. `names`
+    are those of the user's namespace, which a fix may use."""
 
     operation: ClassVar[str] = "debug"
 
     failure: Failure
     diagnoses: tuple[Diagnosis, ...] = ()
     source: Source | None = None
+    shown: str = ""
     context: tuple[str | Subject, ...] = ()
     names: tuple[str, ...] = ()
 
@@ -84,7 +86,8 @@ class DebugOperation:
         context = context_subjects(request.context, view)
         shown = request.source
         if shown is not None:
-            masked = Mask((), (shown.text,)).text(view.redactor.text(shown.text))
+            text = request.shown or Mask((), (shown.text,)).text(shown.text)
+            masked = view.redactor.text(text)
             shown = msgspec.structs.replace(shown, text=masked)
         parts = sections(request.failure, request.diagnoses, shown)
         captured = "\n".join(f"{each.title}\n{each.text}" for each in parts)

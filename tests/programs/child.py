@@ -44,6 +44,7 @@ def _notebook(program: Program, crash: str) -> None:
             failure=request.failure,
             diagnoses=request.diagnoses,
             source=request.source,
+            shown=request.shown,
         ),
     )
 

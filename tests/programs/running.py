@@ -72,7 +72,7 @@ def _prompt(crash: Crash) -> tuple[str, int]:
     request = DebugRequest(failure=crash.failure, diagnoses=crash.diagnoses, source=crash.source)
     shown = crash.source
     if shown is not None:  # as the operation masks it
-        text = Mask((), (shown.text,)).text(shown.text)
+        text = crash.shown or Mask((), (shown.text,)).text(shown.text)
         shown = msgspec.structs.replace(shown, text=text)
     parts = sections(crash.failure, crash.diagnoses, shown)
     extra = {"context": (), "sections": parts}

@@ -95,7 +95,11 @@ def _ran(engine: Any, command: list[str], output: str, more: dict[str, Any]) -> 
         say(f"aiex: the first of {ended.tests} failed tests that were captured is explained.")
     if crash is not None:
         return DebugRequest(
-            failure=crash.failure, diagnoses=crash.diagnoses, source=crash.source, **more
+            failure=crash.failure,
+            diagnoses=crash.diagnoses,
+            source=crash.source,
+            shown=crash.shown,
+            **more,
         )
     if printed:
         say("aiex: it could not be watched, so only the traceback it printed is read.")

@@ -223,9 +223,7 @@ def _is_ours(error: BaseException) -> bool:
     """True when a call of ours was wrong: what had failed before is still to be explained."""
     if type(error).__module__ == "aiex_ipy.errors":
         return True
-    from aiex_ipy.frontends.ipython.helpers import HELPERS
-
-    return type(error) is TypeError and str(error).startswith(tuple(f"{n}() " for n in HELPERS))
+    return type(error) is TypeError and str(error).startswith(("ai() ", "ai_"))
 
 
 _sessions: dict[InteractiveShell | None, Session] = {}

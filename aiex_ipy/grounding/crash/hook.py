@@ -66,7 +66,14 @@ def _write(path: str | int, where: Where, error: BaseException) -> None:
         diagnoses = ()
     frame = moment.frame
     source = frame.source if frame is not None else None
-    append(path, Crash(where=where, failure=failure, diagnoses=diagnoses, source=source))
+    crash = Crash(
+        where=where,
+        failure=failure,
+        diagnoses=diagnoses,
+        source=source,
+        shown=moment.shown(source),
+    )
+    append(path, crash)
 
 
 def with_own_imports(run: Callable[..., None], *args: object) -> None:

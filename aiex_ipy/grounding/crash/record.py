@@ -31,6 +31,7 @@ class Crash(Struct, frozen=True, kw_only=True):
     failure: Failure
     diagnoses: tuple[Diagnosis, ...] = ()
     source: Source | None = None
+    shown: str = ""
 
 
 def environment(path: str, environ: dict[str, str] | None = None) -> dict[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
+from msgspec.structs import replace
+
 from aiex_ipy.grounding.diagnosis import (
     argument_order,
     arrays,
@@ -198,7 +200,21 @@ def diagnose(moment: Moment, *, earlier: bool = False) -> tuple[Diagnosis, ...]:
     found = deciding or found
     unique = {each.cause: each for each in reversed(found)}
     kept = [each for each in found if unique[each.cause] is each]
-    return tuple(sorted(kept, key=lambda each: ORDER.index(each.certainty))[:MOST])
+    kept = sorted(kept, key=lambda each: ORDER.index(each.certainty))[:MOST]
+    return tuple(_without_secrets(each, moment) for each in kept)
+
+
+def _without_secrets(found: Diagnosis, moment: Moment) -> Diagnosis:
+    """What is said, without the secrets that the capture met; what a fix changes stays."""
+    if moment.mask is None:
+        return found
+    clean = moment.mask.text
+    return replace(
+        found,
+        cause=clean(found.cause),
+        evidence=tuple(clean(line) for line in found.evidence),
+        remedy=clean(found.remedy),
+    )
 
 
 def _members(moment: Moment) -> Iterable[Diagnosis]:

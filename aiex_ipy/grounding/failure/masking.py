@@ -15,12 +15,16 @@ from aiex_ipy.redaction.shapes import (
     WITHHELD,
     assigned_secrets,
     is_secret_text,
+    is_token_name,
     mask_assigned,
     mask_forms,
 )
 
 MOST_NAMES = 100_000
 """Names of a namespace that are looked at for secrets."""
+DEPTH = 3
+"""How deep a namespace is looked into: names, what their objects hold, and mappings in those."""
+MOST_FIELDS = 50
 MOST_INNER = 200
 """Mappings and objects in a namespace that are looked into."""
 _PLAIN = (int, float, bool, type(None), bytes, list, tuple, set, type, FunctionType, ModuleType)
@@ -30,6 +34,8 @@ LEAST = 6
 MOST_CHARACTERS = 4_096
 """A longer text under a secret-looking name is no key."""
 
+_CREDENTIALS = re.compile(r"(?:Bearer|Basic|Token)\s+(?P<value>\S+)\Z", re.IGNORECASE)
+"""A header of RFC 9110, section 11.4: the scheme and what is secret."""
 _ADDRESS = re.compile(r"(?<=\bat )0x[0-9a-fA-F]{6,16}\b")
 T = TypeVar("T")
 
@@ -81,20 +87,37 @@ def mapped(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def _texts_of(namespace: Any) -> Iterable[tuple[str, str]]:
-    """The texts under secret-looking names of a namespace, and of plain mappings in it."""
+    """The texts under secret-looking names of a namespace, of objects in it, and of plain mappings
+    in either."""
     if not derives(type(namespace), dict):
         return
-    inner: list[Mapping[Any, Any]] = []
-    for name, value in islice(list(dict.items(namespace)), MOST_NAMES):
-        if type(value) is str and type(name) is str:
-            if len(value) <= MOST_CHARACTERS and is_secret_text(name, value):
-                yield name, value
-        elif type(value) is dict and len(value) <= 50:
-            inner.append(value)
-        elif type(value) not in _PLAIN and len(inner) < MOST_INNER:
-            inner.append(instance_dict(value))
-    for each in inner[:MOST_INNER]:
-        for name, value in list(each.items()):
-            plain = type(name) is str and type(value) is str and len(value) <= MOST_CHARACTERS
-            if plain and is_secret_text(name, value):
-                yield name, value
+    level = [islice(list(dict.items(namespace)), MOST_NAMES)]
+    looked = 0
+    for depth in range(DEPTH):
+        inner: list[Mapping[Any, Any]] = []
+        for items in level:
+            for name, value in items:
+                if type(value) is str:
+                    yield from _secret(name, value)
+                elif depth + 1 < DEPTH and looked < MOST_INNER:
+                    held = _held(value)
+                    looked += bool(held)
+                    inner += [held] if held else []
+        level = [iter(list(each.items())[:MOST_FIELDS]) for each in inner]  # type: ignore[misc]
+
+
+def _held(value: Any) -> Mapping[Any, Any]:
+    """What a plain mapping or an object of some class holds."""
+    if type(value) is dict:
+        return value if len(value) <= MOST_FIELDS else {}
+    return {} if type(value) in _PLAIN else instance_dict(value)
+
+
+def _secret(name: Any, value: str) -> Iterable[tuple[str, str]]:
+    if type(name) is not str or len(value) > MOST_CHARACTERS:
+        return
+    given = _CREDENTIALS.match(value)
+    if given is not None and is_token_name(name):
+        yield name, given["value"]
+    elif is_secret_text(name, value):
+        yield name, value

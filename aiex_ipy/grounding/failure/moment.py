@@ -104,6 +104,10 @@ class Moment:
         scope = Scope(frame.locals, frame.globals) if frame is not None else Scope(self.names)
         return evaluate(node, scope)
 
+    def shown(self, source: Source | None) -> str:
+        """Return the text of a source without the secrets that the capture met."""
+        return "" if source is None or self.mask is None else self.mask.text(source.text)
+
     @property
     def frame(self) -> LiveFrame | None:
         """The innermost frame of the user's own code, else the innermost there is."""
