@@ -95,7 +95,9 @@ def gather_related(
 def _with(found: ModuleFacts, added: list[Issue] | None) -> ModuleFacts:
     issues = found.issues
     if added:
-        issues = tuple(sorted((*issues, *added), key=_order))
+        from aiex_ipy.grounding.health.check import without_undefined_twice
+
+        issues = tuple(sorted(without_undefined_twice((*issues, *added)), key=_order))
     if any(_HOLDS_SECRET.search(each.evidence) for each in issues):
         issues = tuple(_without_secrets(each) for each in issues)
     return found if issues is found.issues else structs.replace(found, issues=issues)
@@ -312,7 +314,10 @@ def _beyond(source: _Source, code: str, message: str, names: Collection[str]) ->
     """True for findings that what stands outside the text, or in its magics, would refute."""
     if code in _ABOUT_A_NAME:
         name = message.partition("`")[2].partition("`")[0]
-        if name in names or (source.cells is not None and source.cells.known(name)):
+        cells = source.cells
+        if name in names or (cells is not None and cells.known(name)):
+            return True
+        if cells is not None and code != "F821" and name in cells.words:
             return True
         if code == "F821" and source.fragment and not names:
             return True

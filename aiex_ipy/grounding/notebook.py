@@ -21,6 +21,11 @@ from aiex_ipy.grounding.python import dedent
 
 # Cell magics whose body runs in the notebook's own namespace.
 _PYTHON_BODIES = frozenset({"time", "timeit", "capture", "prun", "memit", "mprun", "lprun"})
+# Cell magics whose body is no Python and makes no name.
+_FOREIGN_BODIES = frozenset(
+    {"bash", "sh", "cmd", "script", "perl", "ruby", "html", "HTML", "svg", "SVG", "latex"}
+    | {"javascript", "js", "markdown", "writefile", "file"}
+)
 # Line magics that bring in names nobody can see in the notebook.
 _NAME_BRINGERS = frozenset({"run", "pylab", "load", "loadpy", "store", "macro", "rerun", "recall"})
 
@@ -37,14 +42,17 @@ _ESCAPES = frozenset("%!?,;/")
 
 class Cells:
     """Python text made of cells. `words` are the names that stand in magics: used there, or
-    made there; `opaque` is True when a magic brings in names that cannot be seen.
+    made there; `made` those of them that may be made there; `opaque` is True when a magic brings
+    in names that cannot be seen.
 
     `parts` holds the code of each cell, `starts` its first line in `text`, `numbers` its 1-based
     position among all cells of the notebook (Markdown cells count); all empty for a live cell.
     `found` are all cells as they stand in the file.
     """
 
-    __slots__ = ("found", "language", "numbers", "opaque", "parts", "starts", "text", "words")
+    __slots__ = (
+        *("found", "language", "made", "numbers", "opaque", "parts", "starts", "text", "words"),
+    )
 
     def __init__(self) -> None:
         self.text = ""
@@ -53,6 +61,7 @@ class Cells:
         self.starts: list[int] = []
         self.numbers: list[int] = []
         self.words: set[str] = set()
+        self.made: set[str] = set()
         self.opaque = False
         self.found: list[Any] = []
 
@@ -67,7 +76,7 @@ class Cells:
 
     def known(self, name: str) -> bool:
         """True for names a running notebook has although no cell assigns them."""
-        return self.opaque or name in self.words or _LIVE_NAMES.fullmatch(name) is not None
+        return self.opaque or name in self.made or _LIVE_NAMES.fullmatch(name) is not None
 
 
 def read_notebook(subject: Subject) -> Cells:
@@ -186,8 +195,11 @@ def _cell_magic(text: str, cells: Cells) -> str:
     blank = "\n" * text.count("\n", 0, start)
     if name is not None and name[0] in _PYTHON_BODIES:
         cells.words.update(_WORD.findall(first))
+        cells.made.update(_WORD.findall(first))
         return f"{blank}0\n{_plain_python(body, cells)}"
     cells.words.update(_WORD.findall(text))
+    foreign = name is not None and name[0] in _FOREIGN_BODIES
+    cells.made.update(_WORD.findall(first if foreign else text))
     return "\n" * text.count("\n")
 
 
@@ -196,6 +208,8 @@ def _harmless(text: str, at: int, keep: int, end: int, instead: str, cells: Cell
     taken = text[keep:end]
     words = _WORD.findall(taken)
     cells.words.update(words)
+    if not taken.lstrip().startswith("!"):
+        cells.made.update(words)
     if taken.lstrip().startswith("%") and words and words[0] in _NAME_BRINGERS:
         cells.opaque = True
     return text[at:keep] + instead + "\n" * taken.count("\n")

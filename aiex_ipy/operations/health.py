@@ -16,7 +16,13 @@ from aiex_ipy.grounding.health.check import file_issues, live_issues
 from aiex_ipy.grounding.health.fresh_run import FreshRun, run_fresh
 from aiex_ipy.grounding.health.record import SavedCell, saved_cells
 from aiex_ipy.grounding.health.reorder import reordered
-from aiex_ipy.grounding.health.restart import Order, missing_names, working_order
+from aiex_ipy.grounding.health.restart import (
+    Missing,
+    Order,
+    missing_names,
+    unreadable_cells,
+    working_order,
+)
 from aiex_ipy.grounding.notebook import Cells, read_notebook
 from aiex_ipy.messages import Answer
 from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
@@ -43,7 +49,8 @@ class HealthRequest(Request["NotebookHealth"], frozen=True, kw_only=True):
 
 class NotebookHealth(Struct, frozen=True, kw_only=True):
     """What is known of a notebook. `breaks_at` is the first cell that a restart and run of all
-    would break, None when none is found; `order` an order of the code cells that works. `run` is
+    would surely break, None when none is found; `may_break_at` one before it that a branch, loop or
+    callback may break; `order` an order of the code cells that works. `run` is
     what a fresh kernel did, None when it was not asked; `live` says that the kernel which ran the
     notebook was looked at. `wrote` is the notebook that was written."""
 
@@ -53,6 +60,7 @@ class NotebookHealth(Struct, frozen=True, kw_only=True):
     summary: str
     cells: int
     breaks_at: int | None
+    may_break_at: int | None = None
     order: Order
     issues: tuple[Issue, ...] = ()
     run: FreshRun | None = None
@@ -80,6 +88,12 @@ class HealthOperation:
             )
         if request.reorder:
             check_writable(request.reorder, replace=request.force)
+            if not request.reorder.endswith(".ipynb"):
+                raise UsageError(
+                    f"{request.reorder!r} is no name of a notebook.",
+                    code="no_notebook",
+                    hint="Name a new file that ends in .ipynb.",
+                )
         cells = read_notebook(subject)
         if cells.language != "python":
             raise UsageError(
@@ -111,32 +125,48 @@ def _looked_at(cells: Cells, subject: Subject, request: HealthRequest) -> Notebo
     """Look at a notebook, run it and write it in order, as the request says."""
     text, path, file = subject.text, subject.path, subject.file
     saved = saved_cells(cells)
-    order = working_order(saved, cells.known)
+    unreadable = unreadable_cells(saved, path)
+    may_fail = {each.number for each in saved if each.may_fail}
+    refused = [each for each in unreadable if each.cell not in may_fail]
+    order = working_order(saved, cells.known, refused)
     missing = missing_names(saved, cells.known)
-    issues = file_issues(cells, path)
+    issues = [*file_issues(cells, path, every_name=not unreadable), *unreadable]
+    issues.sort(key=_place)
     live = _is_ours(saved, request.cells)
     if live:
         added = live_issues(cells, path, request.cells, request.names)
         told = {(each.rule, each.cell, each.line) for each in issues}
         issues += [each for each in added if (each.rule, each.cell, each.line) not in told]
-        issues.sort(key=lambda each: (each.cell or 0, each.line, each.rule))
+        issues.sort(key=_place)
     run = None
+    notices: tuple[str, ...] = ()
     if request.run:
         where = os.path.dirname(file) if file else os.getcwd()
-        run = run_fresh(saved, kernel=_kernel_of(text), cwd=where)
-    notices: tuple[str, ...] = ()
+        asked = _kernel_of(text)
+        run = run_fresh(saved, kernel=asked, cwd=where)
+        if run.kernel != asked:
+            notices = (
+                f"The notebook asks for the kernel {asked!r}, which is not installed here: "
+                f"{run.kernel!r} ran it. `jupyter kernelspec list` shows which there are.",
+            )
     wrote = ""
     if request.reorder and not order.works:
-        notices = (f"{request.reorder!r} was not written: there is no order that works.",)
+        said = f"{request.reorder!r} was not written: there is no order that works."
+        notices = (*notices, said)
     elif request.reorder:
         save_text(request.reorder, reordered(text, order.cells), replace=request.force)
         wrote = request.reorder
-    breaks_at = missing[0].cell if missing else None
+    sure = [each.cell for each in missing if each.sure]
+    broken = [each.cell for each in refused if each.cell is not None]
+    stops = sorted({*sure, *broken})
+    breaks_at = stops[0] if stops else None
+    may_break_at = _first_unsure(missing, breaks_at)
     return NotebookHealth(
         path=path,
-        summary=_summary(saved, breaks_at, order, issues),
+        summary=_summary(saved, breaks_at, may_break_at, order, issues),
         cells=len(saved),
         breaks_at=breaks_at,
+        may_break_at=may_break_at,
         order=order,
         issues=tuple(issues),
         run=run,
@@ -144,6 +174,16 @@ def _looked_at(cells: Cells, subject: Subject, request: HealthRequest) -> Notebo
         wrote=wrote,
         notices=notices,
     )
+
+
+def _place(issue: Issue) -> tuple[int, int, str]:
+    return issue.cell or 0, issue.line, issue.rule
+
+
+def _first_unsure(missing: Sequence[Missing], breaks_at: int | None) -> int | None:
+    """Return the first cell that may break, before the one that surely does."""
+    found = [each.cell for each in missing if not each.sure]
+    return min((cell for cell in found if breaks_at is None or cell < breaks_at), default=None)
 
 
 def _is_ours(saved: Sequence[SavedCell], ran: Sequence[RanCell]) -> bool:
@@ -162,17 +202,25 @@ def _kernel_of(text: str) -> str:
 
 
 def _summary(
-    saved: Sequence[SavedCell], breaks_at: int | None, order: Order, issues: Sequence[Issue]
+    saved: Sequence[SavedCell],
+    breaks_at: int | None,
+    may_break_at: int | None,
+    order: Order,
+    issues: Sequence[Issue],
 ) -> str:
     """One sentence: would it run again, and how much is there to mend."""
     if not saved:
         return "The notebook has no code cells."
     says = "Nothing is known that would stop a restart and run of all cells"
-    if breaks_at is not None:
+    if breaks_at is not None or may_break_at is not None:
         says = f"A restart and run of all cells would stop at cell {breaks_at}"
+        if may_break_at is not None:
+            may = f"A restart and run of all cells may stop at cell {may_break_at}"
+            says = may if breaks_at is None else f"{may} and would at cell {breaks_at}"
         if not order.works:
             says += ", in any order"
         elif order.moved:
             says += "; there is an order that works"
     count = len(issues)
-    return f"{says}: {len(saved)} code cells, {count} issue{'' if count == 1 else 's'}."
+    cells = f"{len(saved)} code cell{'' if len(saved) == 1 else 's'}"
+    return f"{says}: {cells}, {count} issue{'' if count == 1 else 's'}."

@@ -52,29 +52,28 @@ def facts(result: NotebookHealth) -> list[str]:
     """Return what is said of the order, the fresh run and the kernel."""
     said = []
     order = result.order
-    if order.cycle:
-        said.append(f"No order works: {_cells(order.cycle)} need each other.")
+    if order.why:
+        said.append(f"No order works: {'; '.join(order.why)}.")
     elif order.moved:
         said.append(f"An order that works: {', '.join(map(str, order.cells))}.")
     if result.run is not None and result.run.ok:
-        said.append(f"In a fresh {result.run.kernel} kernel all {result.run.ran} cells ran.")
+        ran = result.run.ran
+        whole = "the one cell" if ran == 1 else f"all {ran} cells"
+        said.append(f"In a fresh {result.run.kernel} kernel {whole} ran.")
     elif result.run is not None:
         where = f"cell {result.run.failed_cell}"
         said.append(f"In a fresh {result.run.kernel} kernel {where} failed: {result.run.error}")
-        if result.run.failed_cell == result.breaks_at:
+        if result.run.failed_cell in (result.breaks_at, result.may_break_at):
             said.append("That is the cell that was foretold.")
     if result.live:
         said.append("The kernel that ran it was looked at too.")
-    if result.wrote:
+    if result.wrote and not order.moved:
+        said.append(f"Written without outputs, the order works as it is: {result.wrote}")
+    elif result.wrote:
         said.append(f"Written in that order: {result.wrote}")
     return said
 
 
 def _advice(result: NotebookHealth) -> list[str]:
     """Return the remedy of each rule once."""
-    return list(dict.fromkeys(f"{each.rule}: {each.fix}" for each in result.issues))
-
-
-def _cells(numbers: tuple[int, ...]) -> str:
-    *most, last = [str(number) for number in numbers]
-    return f"cells {', '.join(most)} and {last}" if most else f"cell {last}"
+    return list(dict.fromkeys(f"{each.rule}: {each.fix}" for each in result.issues if each.fix))

@@ -78,6 +78,44 @@ def test_where_cells_need_each_other_no_order_is_written(engine: Engine) -> None
     assert found.order.cycle == (2, 4) and not Path("fixed.ipynb").exists()
     assert "cells 2 and 4 need each other" in render(found)
     assert "no order that works" in found.notices[0]
+    broken = write("s.ipynb", "a = 1", "def f(:")
+    found = engine.run_sync(HealthRequest(path=broken, reorder="fixed.ipynb"))
+    assert (found.breaks_at, found.wrote) == (4, "") and not Path("fixed.ipynb").exists()
+    assert [issue.rule for issue in found.issues] == ["syntax-error"]
+    lost = write("g.ipynb", "print(ghost)", "print(total)", "total = 1")
+    found = engine.run_sync(HealthRequest(path=lost, reorder="fixed.ipynb"))
+    assert (found.order.works, found.wrote) == (False, "")
+    assert "No order works: cell 2 stops: no cell defines `ghost`." in render(found)
+
+
+def test_an_order_that_works_already_is_not_said_to_be_another(engine: Engine) -> None:
+    """The copy is written without outputs, and no cell is said to have moved."""
+    found = engine.run_sync(HealthRequest(path=write("n.ipynb", "a = 1"), reorder="m.ipynb"))
+    assert "the order works as it is: m.ipynb" in render(found)
+    assert "1 code cell, 0 issues." in found.summary
+
+
+def test_only_a_notebook_is_written(engine: Engine) -> None:
+    """A name that is none of a notebook is refused before anything is written."""
+    with pytest.raises(UsageError, match=r"'x.txt' is no name of a notebook"):
+        engine.run_sync(HealthRequest(path=write("n.ipynb", "a = 1"), reorder="x.txt"))
+    assert not Path("x.txt").exists()
+
+
+def test_what_is_deleted_and_what_may_not_come(engine: Engine) -> None:
+    """A deleted name is told with the cell that deletes it; a branch may stop, not would. The
+    advice is not to run the command that gives it."""
+    path = write("n.ipynb", "k = 1", "del k", "print(k)", "if k:\n    print(late)", "late = 1")
+    found = engine.run_sync(HealthRequest(path=path))
+    assert (found.breaks_at, found.may_break_at) == (6, None)
+    assert [(i.rule, i.message) for i in found.issues if i.cell == 6] == [
+        ("AX312", "`k` is deleted above, in cell 4")
+    ]
+    assert "ai health" not in render(found)
+    path = write("m.ipynb", "if input():\n    print(late)", "late = 1")
+    found = engine.run_sync(HealthRequest(path=path))
+    assert (found.breaks_at, found.may_break_at) == (None, 2)
+    assert "may stop at cell 2; there is an order that works" in found.summary
 
 
 @pytest.mark.slow
@@ -168,5 +206,12 @@ def test_the_command_ends_with_1_when_the_run_fails(tmp_path: Path, engine: Engi
     write("n.ipynb", "1 / 0")
     done = subprocess.run([*command, "n.ipynb", "--run"], capture_output=True, text=True)
     assert done.returncode == 1 and "cell 2 failed: ZeroDivisionError" in done.stdout
+    write("k.ipynb", "a = 1", kernelspec={"name": "no-such-kernel", "language": "python"})
+    done = subprocess.run([*command, "k.ipynb", "--run"], capture_output=True, text=True)
+    said = "asks for the kernel 'no-such-kernel', which is not installed here: 'python3' ran it"
+    assert done.returncode == 0 and said in done.stdout
+    write("g.ipynb", "print(gone)")
+    done = subprocess.run([*command, "g.ipynb", "--reorder", "x.ipynb"], capture_output=True)
+    assert done.returncode == 1 and not Path("x.ipynb").exists()
     done = subprocess.run([*command, "n.ipynb"], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

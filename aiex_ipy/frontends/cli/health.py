@@ -17,7 +17,7 @@ def health(
 ) -> int:
     """Say whether a notebook would run again from the top, and an order in which it works.
 
-    Exits with 1 when --run was given and a cell failed.
+    Exits with 1 when --run was given and a cell failed, or --reorder and no order works.
     """
     from aiex_ipy.frontends.cli.run import engine_for, show
     from aiex_ipy.operations.health import HealthRequest
@@ -32,4 +32,5 @@ def health(
     )
     with engine_for() as engine:
         result = show(engine, request, output)
-    return 1 if result.run is not None and not result.run.ok else 0
+    failed = result.run is not None and not result.run.ok
+    return 1 if failed or (reorder and not result.wrote) else 0

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
 from aiex_ipy.grounding.dataflow import calls
 from aiex_ipy.grounding.dataflow.values import (
     NOTHING,
+    UNSET,
     Binding,
     Class,
     Frame,
     Function,
     Instance,
+    Miss,
     Module,
     Thing,
     Value,
@@ -76,8 +79,11 @@ class Expressions:
         self.globals = Frame(None, "module")
         self.frame = self.globals
         self.reads: dict[Binding, None] = {}
-        self.missing: list[tuple[str, int]] = []
-        """Names read that nothing had bound, with their lines."""
+        self.missing: list[Miss] = []
+        """Names read that nothing had bound."""
+        self.doubt = 0
+        """How many of the ways now followed may not be gone."""
+        self.awaiting = False
         self.unseen: Binding | None = None
         """The steps that may have bound any name: `%run`, `import *` of an unknown module."""
         self.journal: dict[tuple[Frame, str], Binding | None] | None = None
@@ -114,15 +120,33 @@ class Expressions:
     def read_name(self, name: str, line: int = 0) -> Value:
         """Read a name; its value."""
         found = self.frame.find(name)
-        if found is not None:
+        if found is not None and found is not UNSET:
             self.reads[found] = None
+        if found is not None and not found.gone:
             return found.value
-        if name not in _BUILTINS:
-            if self.unseen is not None:
-                self.reads[self.unseen] = None
-            else:
-                self.missing.append((name, line))
+        if found is None and self.unseen is not None and name not in _BUILTINS:
+            self.reads[self.unseen] = None
+        elif found is UNSET or name not in _BUILTINS:
+            deleted = found.steps[-1] if found is not None and found.steps else None
+            self.missing.append(
+                Miss(
+                    name=name,
+                    line=line,
+                    sure=not self.doubt,
+                    deleted=deleted,
+                    local=found is UNSET,
+                )
+            )
         return NOTHING
+
+    @contextlib.contextmanager
+    def doubtful(self, doubt: bool = True) -> Iterator[None]:
+        """Follow what may not happen: a name missed there is not surely missed."""
+        self.doubt += doubt
+        try:
+            yield
+        finally:
+            self.doubt -= doubt
 
     def read_things(self, value: Value) -> None:
         """Note that this step depends on things, under whatever name."""
@@ -306,7 +330,9 @@ class Expressions:
 
     def either(self, node: ast.BoolOp | ast.IfExp) -> Value:
         parts = node.values if isinstance(node, ast.BoolOp) else [node.test, node.body, node.orelse]
-        return NOTHING.union(*[self.value(part) for part in parts])
+        first = self.value(parts[0])
+        with self.doubtful():
+            return first.union(*[self.value(part) for part in parts[1:]])
 
     def named(self, node: ast.NamedExpr) -> Value:
         value = self.value(node.value)
@@ -347,23 +373,28 @@ class Expressions:
     def run_comprehension(self, node: Any) -> Value:
         """Evaluate a comprehension once; the values that come out of it."""
         before = self.frame
-        self.frame = Frame(before, "comprehension")
         found: list[Value] = []
 
+        self.frame = before  # the first iterable is looked up outside: a class body's own names
+        first = self.value(node.generators[0].iter)
+        self.frame = Frame(before, "comprehension")
+
         def once() -> None:
-            for part in node.generators:
-                self.assign(part.target, self.elements_of(self.value(part.iter)))
+            for at, part in enumerate(node.generators):
+                self.assign(part.target, self.elements_of(self.value(part.iter) if at else first))
                 for test in part.ifs:
                     self.value(test)
             made = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
             found.extend(self.value(each) for each in made)
 
-        self.branches([once], complete=False)
+        self.branches([once], complete=False, sure=runs_at_all(node.generators[0].iter) or False)
         self.frame = before
         return NOTHING.union(*found)
 
     def awaited(self, node: ast.Await | ast.YieldFrom) -> Value:
+        self.awaiting = isinstance(node, ast.Await)
         value = self.value(node.value)
+        self.awaiting = False
         if isinstance(node, ast.YieldFrom):
             value = self.elements_of(value)
             self.frame.returned |= value
@@ -397,16 +428,18 @@ class Expressions:
         ):
             known = frozenset(t for t in receiver if has_member(t, func.attr))
             made = [t for t in target if isinstance(t, Function | Class)] if known else []
-            found = NOTHING.union(*[self.invoke_thing(thing, given) for thing in made])
+            with self.doubtful(len(made) > 1):
+                found = NOTHING.union(*[self.invoke_thing(thing, given) for thing in made])
             if known and known == receiver:
                 return found
             return found | self.method(func.attr, receiver - known, node, given)
         found = NOTHING
-        for thing in target:
-            if isinstance(thing, Module):
-                found |= self.outside(thing, receiver, given, discarded=discarded)
-            else:
-                found |= self.invoke_thing(thing, given)
+        with self.doubtful(len(target) > 1):
+            for thing in target:
+                if isinstance(thing, Module):
+                    found |= self.outside(thing, receiver, given, discarded=discarded)
+                else:
+                    found |= self.invoke_thing(thing, given)
         if not target:
             self.run_functions(given.every)
             found = self.new(given.every)
@@ -442,7 +475,8 @@ class Expressions:
         # run, and whatever it is bound to may change.
         self.change(here, given.every)
         inner = [each for each in thing.inside if isinstance(each, Function)]
-        found = NOTHING.union(*[self.invoke(each, given) for each in inner])
+        with self.doubtful():
+            found = NOTHING.union(*[self.invoke(each, given) for each in inner])
         return found | here | self.new(given.every)
 
     def instantiate(self, cls: Class, given: Arguments) -> Value:
@@ -471,11 +505,15 @@ class Expressions:
         self.budget -= 1
         before = self.frame
         self.doing.append(node)
+        doubt, awaiting, self.awaiting = self.doubt, self.awaiting, False
+        if _generates(node) or (isinstance(node, ast.AsyncFunctionDef) and not awaiting):
+            self.doubt += 1  # its body runs later, if at all
         try:
             if isinstance(node, ast.GeneratorExp):
                 self.frame = function.frame
                 return self.run_comprehension(node)
             self.frame = Frame(function.frame, "function")
+            self.frame.own = _own_names(node)
             self.hand_over(node.args, function, given)
             if isinstance(node, ast.Lambda):
                 return self.value(node.body)
@@ -489,6 +527,7 @@ class Expressions:
             return found
         finally:
             self.frame = before
+            self.doubt = doubt
             self.doing.pop()
 
     def parameters(self, args: ast.arguments) -> Iterable[tuple[str, Value]]:
@@ -519,8 +558,9 @@ class Expressions:
         found = NOTHING
         functions = [thing for thing in value if isinstance(thing, Function)]
         rest = frozenset(thing for thing in value if not isinstance(thing, Function))
-        for each in functions:
-            found |= self.invoke(each, Arguments(rest=rest | elements(rest)))
+        with self.doubtful():
+            for each in functions:
+                found |= self.invoke(each, Arguments(rest=rest | elements(rest)))
         return found
 
     def outside(
@@ -655,8 +695,54 @@ class Expressions:
     def assign(self, target: ast.AST, value: Value) -> None:
         raise NotImplementedError
 
-    def branches(self, bodies: Iterable[Callable[[], None]], *, complete: bool) -> None:
+    def branches(
+        self, bodies: Iterable[Callable[[], None]], *, complete: bool, sure: bool = False
+    ) -> None:
         raise NotImplementedError
+
+
+def runs_at_all(node: ast.AST) -> bool | None:
+    """Return whether going through an expression gives something, None where its text does not
+    say so: a literal, a `range` of numbers."""
+    if isinstance(node, ast.List | ast.Tuple | ast.Set):
+        whole = [each for each in node.elts if not isinstance(each, ast.Starred)]
+        return bool(whole) or (None if node.elts else False)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+        return bool(node.value)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range":
+        bounds = [each.value for each in node.args if isinstance(each, ast.Constant)]
+        if len(bounds) == len(node.args) == 1 and isinstance(bounds[0], int):
+            return bounds[0] > 0
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _own_names(node: ast.AST) -> frozenset[str]:
+    """Return the names a function binds in its own namespace, parameters aside."""
+    if isinstance(node, ast.Lambda):
+        return frozenset()
+    bound: set[str] = set()
+    declared: set[str] = set()
+    inner = {
+        at
+        for each in nodes_in(node, nested=False)
+        if isinstance(each, ast.comprehension)
+        for at in (each.target, *nodes_in(each.target))
+    }
+    for at in nodes_in(node, nested=False):
+        if isinstance(at, ast.Name) and not isinstance(at.ctx, ast.Load) and at not in inner:
+            bound.add(at.id)
+        elif isinstance(at, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            bound.add(at.name)
+        elif isinstance(at, ast.Import | ast.ImportFrom):
+            bound.update(each.asname or each.name.partition(".")[0] for each in at.names)
+        elif isinstance(at, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and at.name:
+            bound.add(at.name)
+        elif isinstance(at, ast.MatchMapping) and at.rest:
+            bound.add(at.rest)
+        elif isinstance(at, ast.Global | ast.Nonlocal):
+            declared.update(at.names)
+    return frozenset(bound - declared)
 
 
 def _decorated(node: ast.AST, *names: str) -> bool:

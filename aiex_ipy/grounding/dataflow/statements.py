@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
 from typing import Any
 
 from aiex_ipy.grounding.dataflow.cell_text import CellText, cell_text
-from aiex_ipy.grounding.dataflow.expressions import MOST_STATEMENTS, Arguments, Expressions
+from aiex_ipy.grounding.dataflow.expressions import (
+    MOST_STATEMENTS,
+    Arguments,
+    Expressions,
+    runs_at_all,
+)
 from aiex_ipy.grounding.dataflow.values import (
     NOTHING,
     Binding,
     Class,
     Frame,
     Function,
+    Miss,
     Module,
     Thing,
     Value,
     elements,
 )
-from aiex_ipy.grounding.tree import nodes_in
+from aiex_ipy.grounding.tree import NESTED, nodes_in
 
 SourceOf = Callable[[str], str | None]
 """Gives the source of a module that is the user's own, None for any other."""
@@ -31,7 +38,7 @@ _LEAVES = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 
 class Step:
     """One top-level statement of one run of a cell. `reads` are the bindings it depends on,
-    `missing` names it reads that nothing had bound, with their lines."""
+    `missing` names it reads that nothing had bound."""
 
     __slots__ = ("cell", "end_line", "line", "missing", "reads")
 
@@ -40,7 +47,7 @@ class Step:
         self.line = line
         self.end_line = end_line
         self.reads: tuple[Binding, ...] = ()
-        self.missing: tuple[tuple[str, int], ...] = ()
+        self.missing: tuple[Miss, ...] = ()
 
 
 class Run(Expressions):
@@ -54,6 +61,8 @@ class Run(Expressions):
         self.steps: list[Step] = []
         self.cells = 0
         self.modules: dict[str, Module] = {}
+        self.annotations_run = sys.version_info < (3, 14)
+        """False once `from __future__ import annotations` ran: it holds for the cells after."""
         self._source_of = source_of
         self._names_of = names_of
 
@@ -139,8 +148,13 @@ class Run(Expressions):
         else:
             execute(self, node)
 
+    def assertion(self, node: ast.Assert) -> None:
+        self.value(node.test)
+        with self.doubtful():
+            self.value(node.msg)
+
     def other(self, node: Any) -> None:
-        """Statements that only evaluate: `assert`, `raise`, `pass`."""
+        """Statements that only evaluate: `raise`, `pass`."""
         for part in ast.iter_child_nodes(node):
             self.value(part)
 
@@ -156,13 +170,17 @@ class Run(Expressions):
                 self.branches([partial(self.run, body[at + 1 :])], complete=False)
                 return
 
-    def branches(self, bodies: Iterable[Callable[[], None]], *, complete: bool) -> None:
-        """Run ways of which one is gone, or none unless `complete`, and join what they bind."""
+    def branches(
+        self, bodies: Iterable[Callable[[], None]], *, complete: bool, sure: bool = False
+    ) -> None:
+        """Run ways of which one is gone, or none unless `complete`, and join what they bind. The
+        first is known to begin when `sure`."""
         outer, ways = self.journal, []
         before: dict[tuple[Frame, str], Binding | None] = {}
-        for body in bodies:
+        for at, body in enumerate(bodies):
             self.journal = {}
-            body()
+            with self.doubtful(not (sure and at == 0)):
+                body()
             ways.append({(f, name): f.names.get(name) for f, name in self.journal})
             for (frame, name), old in self.journal.items():
                 before.setdefault((frame, name), old)
@@ -178,7 +196,9 @@ class Run(Expressions):
     def expression(self, node: ast.Expr) -> None:
         value = node.value.value if isinstance(node.value, ast.Await) else node.value
         if isinstance(value, ast.Call):
+            self.awaiting = value is not node.value
             self.call(value, discarded=True)
+            self.awaiting = False
         else:
             self.value(node.value)
 
@@ -188,9 +208,15 @@ class Run(Expressions):
             self.assign(target, value, node.value)
 
     def annotated(self, node: ast.AnnAssign) -> None:
-        self.value(node.annotation)
         if node.value is not None:
             self.assign(node.target, self.value(node.value))
+        if not isinstance(node.target, ast.Name) or self.frame.kind != "function":
+            self.annotation(node.annotation)
+
+    def annotation(self, node: ast.expr | None) -> None:
+        """Evaluate an annotation where Python does when it comes to it."""
+        if self.annotations_run:
+            self.value(node)
 
     def assign(self, target: ast.AST, value: Value, source: ast.AST | None = None) -> None:
         """Bind or change an assignment target."""
@@ -247,17 +273,36 @@ class Run(Expressions):
         for target in node.targets:
             if isinstance(target, ast.Name):
                 self.read_name(target.id, target.lineno)
-                self.bind(target.id)
+                at = self.frame.elsewhere.get(target.id, self.frame)
+                self.put(at, target.id, Binding((self.step,), gone=True))
+            elif isinstance(target, ast.Tuple | ast.List):
+                self.delete(ast.Delete(targets=target.elts))
             else:
                 self.assign(target, NOTHING)
 
     def define(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        before = self.frame
+        self._parameters_of_types(node)
         made = Function(self.step, node, self.closure())
         made.defaults = self.defaults(node.args)
+        args = node.args
+        for arg in (*args.posonlyargs, *args.args, args.vararg, *args.kwonlyargs, args.kwarg):
+            if arg is not None:
+                self.annotation(arg.annotation)
+        self.annotation(node.returns)
+        self.frame = before
         value: Value = frozenset((made,))
         for decorator in reversed(node.decorator_list):
             value = self._decorated(decorator, value)
         self.bind(node.name, value)
+
+    def _parameters_of_types(self, node: ast.AST) -> None:
+        """Open the namespace of `[T]`, Python 3.12, where there is one."""
+        parameters = getattr(node, "type_params", ())
+        if parameters:
+            self.frame = Frame(self.frame, "function")
+            for each in parameters:
+                self.bind(each.name)
 
     def _decorated(self, decorator: ast.expr, value: Value) -> Value:
         if isinstance(decorator, ast.Name | ast.Attribute):
@@ -273,11 +318,12 @@ class Run(Expressions):
         return value | self.new(value)
 
     def define_class(self, node: ast.ClassDef) -> None:
+        before = self.frame
+        self._parameters_of_types(node)
         bases = [thing for base in node.bases for thing in self.value(base)]
         for keyword in node.keywords:
             self.value(keyword.value)
-        before = self.frame
-        frame = self.frame = Frame(before, "class")
+        frame = self.frame = Frame(self.frame, "class")
         own = tuple(base for base in bases if isinstance(base, Class))
         made = Class(self.step, frame, own)
         self.run(node.body)
@@ -289,6 +335,10 @@ class Run(Expressions):
 
     def conditional(self, node: ast.If) -> None:
         self.value(node.test)
+        known = _known_test(node.test)
+        if known is not None:
+            self.run(node.body if known else node.orelse)
+            return
         self.branches([lambda: self.run(node.body), lambda: self.run(node.orelse)], complete=True)
 
     def loop(self, node: ast.For | ast.AsyncFor | ast.While) -> None:
@@ -303,7 +353,15 @@ class Run(Expressions):
                 self.assign(node.target, self.elements_of(whole))
             self.run(node.body)
 
-        self.branches([once], complete=False)
+        if isinstance(node, ast.While):
+            sure = _known_test(node.test)
+            self.value(node.test)
+        else:
+            sure = runs_at_all(node.iter)
+        if sure is False:
+            self.run(node.orelse)
+            return
+        self.branches([once], complete=False, sure=bool(sure))
         if self.budget > 0:  # what the end of the body binds, its beginning finds
             self.branches([once], complete=False)
         self.branches([lambda: self.run(node.orelse)], complete=False)
@@ -315,20 +373,30 @@ class Run(Expressions):
             self.special(value, "exit")
             if item.optional_vars is not None:
                 self.assign(item.optional_vars, value | entered)
-        self.run(node.body)
+        caught = [_suppressed(item.context_expr) for item in node.items]
+        if not any(caught):
+            self.run(node.body)
+            return
+        before = len(self.missing)
+        self.branches([lambda: self.run(node.body)], complete=False, sure=True)
+        if any(_takes_names(each) for kinds in caught for each in kinds):
+            del self.missing[before:]
 
     def attempt(self, node: Any) -> None:
         guarded = any(_takes_names(each.type) for each in node.handlers)
 
         def body() -> None:
             before = len(self.missing)
-            self.run(node.body)
+            self.run(node.body[:1])
+            with self.doubtful(bool(node.handlers)):
+                self.run(node.body[1:])
             if guarded:
                 del self.missing[before:]
 
         def all_of_it() -> None:
             body()
-            self.run(node.orelse)
+            with self.doubtful(bool(node.handlers)):
+                self.run(node.orelse)
 
         def caught(handler: ast.ExceptHandler) -> Callable[[], None]:
             def way() -> None:
@@ -343,7 +411,8 @@ class Run(Expressions):
 
             return way
 
-        self.branches([all_of_it, *[caught(each) for each in node.handlers]], complete=True)
+        ways = [all_of_it, *[caught(each) for each in node.handlers]]
+        self.branches(ways, complete=True, sure=True)
         self.run(node.finalbody)
 
     def choose(self, node: ast.Match) -> None:
@@ -410,8 +479,10 @@ class Run(Expressions):
             if body:
                 made.frame = Frame(None, "module")
                 before, self.frame = self.frame, made.frame
-                self.run(body)
-                self.frame = before
+                annotated, self.annotations_run = self.annotations_run, sys.version_info < (3, 14)
+                with self.doubtful():
+                    self.run(body)
+                self.frame, self.annotations_run = before, annotated
                 for bound in made.frame.names.values():
                     for thing in bound.value:
                         made.hold((thing,), self.step)
@@ -424,6 +495,8 @@ class Run(Expressions):
 
     def imports_from(self, node: ast.ImportFrom) -> None:
         name = "." * node.level + (node.module or "")
+        if name == "__future__" and any(each.name == "annotations" for each in node.names):
+            self.annotations_run = False
         module = self.module(name)
         for alias in node.names:
             if alias.name == "*":
@@ -444,7 +517,7 @@ class Run(Expressions):
 @lru_cache(maxsize=4096)
 def _leaves(node: ast.stmt) -> bool:
     """True when a function may be left inside a statement."""
-    return not isinstance(node, _LEAVES) and any(
+    return not isinstance(node, (*_LEAVES, *NESTED)) and any(
         isinstance(at, ast.Return | ast.Raise) for at in nodes_in(node, nested=False)
     )
 
@@ -455,6 +528,27 @@ def _takes_names(caught: ast.expr | None) -> bool:
         return True
     names = {at.id for at in (caught, *nodes_in(caught)) if isinstance(at, ast.Name)}
     return not names.isdisjoint({"NameError", "Exception", "BaseException"})
+
+
+def _known_test(test: ast.expr) -> bool | None:
+    """Return what a test gives where its text says so: a constant, `TYPE_CHECKING`, or `not` one
+    of them."""
+    if isinstance(test, ast.Constant):
+        return bool(test.value)
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        inner = _known_test(test.operand)
+        return None if inner is None else not inner
+    if getattr(test, "attr", getattr(test, "id", "")) == "TYPE_CHECKING":
+        return False
+    return None
+
+
+def _suppressed(node: ast.expr) -> list[ast.expr]:
+    """Return the errors that a context catches: those of `suppress` and `raises`."""
+    if not isinstance(node, ast.Call):
+        return []
+    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    return node.args if name in ("suppress", "raises", "assertRaises") else []
 
 
 def _joined(ways: list[Binding | None]) -> Binding | None:
@@ -469,7 +563,8 @@ def _joined(ways: list[Binding | None]) -> Binding | None:
     for way in found:
         steps.update(dict.fromkeys(way.steps))
         value |= way.value
-    return Binding(tuple(sorted(steps)), frozenset(value))
+    gone = all(way.gone for way in found)
+    return Binding(tuple(sorted(steps)), frozenset(value), gone=gone)
 
 
 _NAMESPACES = frozenset({"globals", "locals", "vars"})
@@ -488,6 +583,7 @@ _EXECUTE: dict[type[ast.AST], Callable[[Any, Any], None]] = {
     ast.FunctionDef: Run.define,
     ast.AsyncFunctionDef: Run.define,
     ast.ClassDef: Run.define_class,
+    ast.Assert: Run.assertion,
     ast.If: Run.conditional,
     ast.For: Run.loop,
     ast.AsyncFor: Run.loop,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from msgspec import Struct
+
 
 class Thing:
     """An object that can be changed in place.
@@ -40,20 +42,41 @@ NOTHING: Value = frozenset()
 
 
 class Binding:
-    """What a name holds: the steps that bound it and the things it may stand for."""
+    """What a name holds: the steps that bound it and the things it may stand for. `gone` says
+    that they deleted it."""
 
-    __slots__ = ("steps", "value")
+    __slots__ = ("gone", "steps", "value")
 
-    def __init__(self, steps: tuple[int, ...], value: Value = NOTHING) -> None:
+    def __init__(
+        self, steps: tuple[int, ...], value: Value = NOTHING, *, gone: bool = False
+    ) -> None:
         self.steps = steps
         self.value = value
+        self.gone = gone
+
+
+UNSET = Binding((), gone=True)
+"""What a function's own name holds before the function sets it."""
+
+
+class Miss(Struct, frozen=True, kw_only=True):
+    """A name that was read and not there. `sure` says that the reading is known to happen: no
+    branch, loop or call that may not come stands before it; `deleted` is the step that deleted
+    the name, `local` that it is a function's own, not yet set."""
+
+    name: str
+    line: int
+    sure: bool
+    deleted: int | None = None
+    local: bool = False
 
 
 class Frame:
     """One namespace. Names declared `global` or `nonlocal` are bound in `elsewhere`; `returned` is
-    what a function gives back; `owner` the class whose body it is."""
+    what a function gives back; `owner` the class whose body it is; `own` the names that a function
+    binds."""
 
-    __slots__ = ("elsewhere", "kind", "names", "outer", "owner", "returned")
+    __slots__ = ("elsewhere", "kind", "names", "outer", "own", "owner", "returned")
 
     def __init__(self, outer: Frame | None, kind: str) -> None:
         self.outer = outer
@@ -62,6 +85,7 @@ class Frame:
         self.elsewhere: dict[str, Frame] = {}
         self.returned: Value = NOTHING
         self.owner: Class | None = None
+        self.own: frozenset[str] = frozenset()
 
     def find(self, name: str) -> Binding | None:
         """Return what a name is bound to here or further out, as Python looks it up."""
@@ -71,6 +95,8 @@ class Frame:
                 found = frame.elsewhere.get(name, frame).names.get(name)
                 if found is not None:
                     return found
+                if name in frame.own:
+                    return UNSET
             frame = frame.outer
         return None
 

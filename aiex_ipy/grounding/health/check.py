@@ -10,11 +10,12 @@ from aiex_ipy.grounding.facts import Issue
 from aiex_ipy.grounding.health.code import code_troubles
 from aiex_ipy.grounding.health.outputs import output_troubles
 from aiex_ipy.grounding.health.record import SavedCell, Trouble, saved_cells
-from aiex_ipy.grounding.health.restart import missing_names
+from aiex_ipy.grounding.health.restart import Missing, missing_names
 from aiex_ipy.grounding.notebook import Cells
 from aiex_ipy.grounding.rules.notebooks import NOTEBOOK
 
 _EXTENSION = re.compile(r"^\s*%(?:load|reload)_ext\s+([\w.]+)", re.MULTILINE)
+_NAME = re.compile(r"`(\w+)`")
 _NAMELESS = frozenset(
     {"autoreload", "line_profiler", "memory_profiler", "tensorboard", "dotenv", "watermark", "sql"}
 )
@@ -23,12 +24,15 @@ SOURCE = "notebook"
 """The issues' `source`; it is none of those that move the score."""
 
 
-def file_issues(cells: Cells, path: str) -> list[Issue]:
-    """Return the issues of a saved notebook, counted by cell and line. It need not parse."""
+def file_issues(cells: Cells, path: str, *, every_name: bool = False) -> list[Issue]:
+    """Return the issues of a saved notebook, counted by cell and line. It need not parse.
+
+    A name that no cell defines is told of cells that ran, of all with `every_name`.
+    """
     saved = saved_cells(cells)
     return as_issues(
         [
-            *_restart(saved, cells),
+            *_restart(saved, cells, every_name=every_name),
             *_runs(saved),
             *code_troubles(saved),
             *(trouble for cell in saved for trouble in output_troubles(cell)),
@@ -52,7 +56,7 @@ def live_issues(
             what = f"The cell was changed since it ran as In[{cell.count}]"
             troubles.append(Trouble(rule="AX311", cell=cell.number, line=1, message=what))
     for missing in missing_names(saved, cells.known):
-        if missing.defined_in is None and missing.name in names:
+        if _is_nowhere(missing) and missing.name in names:
             what = f"`{missing.name}` is in the kernel's memory, and no cell defines it"
             troubles.append(
                 Trouble(rule="AX303", cell=missing.cell, line=missing.line, message=what)
@@ -86,19 +90,45 @@ def as_issues(troubles: Sequence[Trouble], saved: Sequence[SavedCell], path: str
     return issues
 
 
-def _restart(saved: Sequence[SavedCell], cells: Cells) -> Iterator[Trouble]:
+def _restart(saved: Sequence[SavedCell], cells: Cells, *, every_name: bool) -> Iterator[Trouble]:
     """Names that are missing when all cells run from the top."""
     by_number = {cell.number: cell for cell in saved}
+    told: set[tuple[str, int]] = set()
     for missing in missing_names(saved, cells.known):
-        if missing.defined_in is not None:
-            where = f"in cell {missing.defined_in}"
-            if missing.defined_in == missing.cell:
-                where = "in the same cell"
-            what = f"`{missing.name}` is defined only further down, {where}"
-            yield Trouble(rule="AX302", cell=missing.cell, line=missing.line, message=what)
-        elif by_number[missing.cell].ran_well and not _extended(saved):
-            what = f"The cell ran with `{missing.name}`, which no cell defines"
-            yield Trouble(rule="AX303", cell=missing.cell, line=missing.line, message=what)
+        if (missing.name, missing.cell) in told:
+            continue
+        told.add((missing.name, missing.cell))
+        rule, what = "AX302", missing.told
+        if missing.deleted_in is not None:
+            rule = "AX312"
+        elif _is_nowhere(missing):
+            ran_well = by_number[missing.cell].ran_well
+            if _extended(saved) or not (ran_well or every_name):
+                continue
+            rule = "AX303"
+            if ran_well:
+                what = f"The cell ran with `{missing.name}`, which no cell defines"
+        yield Trouble(rule=rule, cell=missing.cell, line=missing.line, message=what)
+
+
+def without_undefined_twice(issues: Sequence[Issue]) -> Sequence[Issue]:
+    """Return issues without those that say of a name that no cell defines it where ruff's F821
+    says so too."""
+    told = {(each.cell, name) for each in issues if each.rule == "F821" for name in _quoted(each)}
+    return [
+        each
+        for each in issues
+        if each.rule != "AX303" or not any((each.cell, name) in told for name in _quoted(each))
+    ]
+
+
+def _quoted(issue: Issue) -> list[str]:
+    return _NAME.findall(issue.message)
+
+
+def _is_nowhere(missing: Missing) -> bool:
+    """True for a name that no cell defines."""
+    return missing.defined_in is None and missing.deleted_in is None and not missing.local
 
 
 def _extended(saved: Sequence[SavedCell]) -> bool:

@@ -25,8 +25,8 @@ _ALL = (
         category="correctness",
         severity="high",
         why="The cell uses a name that only a cell further down defines. After a restart, running "
-        "all cells from the top fails there.",
-        remedy="Move the defining cell up; `aiex ai health NOTEBOOK` says an order that works.",
+        "all cells from the top fails there. `aiex ai health NOTEBOOK` says an order that works.",
+        remedy="Move the definition above its use.",
         example="print(total)\n# the next cell\ntotal = 1",
     ),
     Rule(
@@ -121,6 +121,16 @@ _ALL = (
         "shows was made without it.",
         remedy="Restart the kernel, run all cells, and save.",
         example="a = 1  # In [1]\nb = 2  # In [ ]",
+    ),
+    Rule(
+        code="AX312",
+        name="name-deleted-above",
+        category="correctness",
+        severity="high",
+        why="The cell uses a name that a cell above it deletes. After a restart, running all cells "
+        "from the top fails there.",
+        remedy="Delete the name after its last use, or define it again.",
+        example="del rows\n# the next cell\nprint(rows)",
     ),
 )
 
