@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 OURS = Path(__file__).with_name("ours")
+OTHERS = Path(__file__).with_name("others")
 
 
 class Shown(Struct, frozen=True, kw_only=True):
