@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import sys
 import types
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from aiex_ipy.grounding.diagnosis.sight import (
     class_name,
     close_to,
     columns_of,
+    has_class,
     is_a,
     is_table,
     message,
@@ -34,6 +36,22 @@ from aiex_ipy.grounding.fix import Fix
 
 TYPES: tuple[type, ...] = (str, list, dict, set, bytes, tuple, int, float)
 LIBRARY_TYPES = ("numpy.ndarray", "pandas.DataFrame", "pandas.Series")
+
+
+CALLED_HERE: dict[tuple[type, str], str] = {
+    (list, "add"): "append",
+    (list, "push"): "append",
+    (list, "push_back"): "append",
+    (list, "update"): "extend",
+    (list, "concat"): "extend",
+    (set, "append"): "add",
+    (set, "push"): "add",
+    (set, "extend"): "update",
+    (str, "trim"): "strip",
+    (str, "toUpperCase"): "upper",
+    (str, "toLowerCase"): "lower",
+}
+"""What other types and languages call a method of these."""
 
 
 def missing_attribute(moment: Moment) -> Iterator[Diagnosis]:
@@ -291,10 +309,24 @@ def _other_type(moment: Moment, frame: LiveFrame, value: Any, name: str) -> Diag
         return _not_called(frame, nodes, label, kind, name)
     if kind == "coroutine":
         return None  # told by the rule on awaiting
+    drawn = _axes(frame, nodes, value, name, label)
+    if drawn is not None:
+        return drawn
+    steps = traced(moment, frame, nodes[0].value) if nodes else []
+    here = CALLED_HERE.get((type(value), name), "")
+    if here:
+        return Diagnosis(
+            rule="wrong-type",
+            cause=f"{label} is a {kind}, and a {kind} has no {name!r}: its method for that is "
+            f"{here!r}.",
+            certainty="certain",
+            evidence=tuple(told(steps)) or (f"{where(frame)}: {text_of(frame.node, 60)}",),
+            remedy=f"Write {here}.",
+            fix=attribute_renamed(frame, name, here),
+        )
     owners = _other_types(name)
     if not owners or (kind in owners):
         return None
-    steps = traced(moment, frame, nodes[0].value) if nodes else []
     remedy, fix = _instead(frame, nodes, value, name, owners)
     return Diagnosis(
         rule="wrong-type",
@@ -304,6 +336,35 @@ def _other_type(moment: Moment, frame: LiveFrame, value: Any, name: str) -> Diag
         evidence=tuple(told(steps)) or (f"{where(frame)}: {label}.{name} is used",),
         remedy=remedy,
         fix=fix,
+    )
+
+
+def _axes(
+    frame: LiveFrame, nodes: list[ast.Attribute], value: Any, name: str, label: str
+) -> Diagnosis | None:
+    """`axs.plot` of an array of axes, as `plt.subplots(2, 2)` gives it."""
+    if not is_a(value, "numpy.ndarray") or value.dtype.kind != "O" or not value.size or not nodes:
+        return None
+    first = value.flat[0]
+    if not has_class(first, "matplotlib", "Axes") or name not in public_attributes(first):
+        return None
+    node, base = nodes[0].value, segment(frame, nodes[0].value)
+    whole, shape, place = node, value.shape, ", ".join("0" * value.ndim)
+    new = f"{base}[{place}]"
+    if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Tuple | ast.Slice):
+        known, array = value_of(node.value, frame)
+        if known and is_a(array, "numpy.ndarray") and array.ndim == 2:
+            whole, shape = node.value, array.shape
+            new = f"{segment(frame, node.value)}[{segment(frame, node.slice)}, 0]"
+    row = f", and {label} is a whole row of it" if whole is not node else ""
+    return Diagnosis(
+        rule="array-of-axes",
+        certainty="certain",
+        cause=f"{text_of(whole, 40)} is a {len(shape)}-D array of axes, shape {shape}{row}: "
+        f"{name!r} is a method of one of the axes.",
+        evidence=(f"{where(frame)}: {text_of(frame.node, 60)}",),
+        remedy=f"Choose one of them: {new}.{name}, or loop over {text_of(whole, 40)}.flat.",
+        fix=rewritten(frame, "one of the axes", (node, new)),
     )
 
 
@@ -337,6 +398,15 @@ def _not_called(
     if not nodes:
         return None
     base = segment(frame, nodes[0].value)
+    needed = _needed(value_of(nodes[0].value, frame)[1])
+    if needed:
+        return Diagnosis(
+            rule="not-called",
+            cause=f"{label} is a function that was not called.",
+            evidence=(f"{where(frame)}: .{name} is asked of the {kind} itself",),
+            remedy=f"Call it with its argument{'s' * (len(needed) > 1)} first: "
+            f"{label}({', '.join(needed)}).{name}.",
+        )
     return Diagnosis(
         rule="not-called",
         cause=f"{label} is a function that was not called: its parentheses are missing.",
@@ -344,6 +414,21 @@ def _not_called(
         remedy=f"Write {label}().{name}.",
         fix=rewritten(frame, "call", (nodes[0], f"{base}().{name}")),
     )
+
+
+def _needed(function: Any) -> list[str]:
+    """The parameters a Python function or method must be given."""
+    bound = type(function) is types.MethodType
+    plain = function.__func__ if bound else function
+    if type(plain) is not types.FunctionType:
+        return []
+    plain = inspect.unwrap(plain) if type(plain) is types.FunctionType else plain
+    if type(plain) is not types.FunctionType:
+        return []
+    code, defaults = plain.__code__, plain.__defaults__ or ()
+    names = code.co_varnames[: code.co_argcount - len(defaults)][bound:]
+    more = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    return [*names, *(f"{each}=…" for each in more if each not in (plain.__kwdefaults__ or {}))]
 
 
 def wrong_accessor(moment: Moment) -> Iterator[Diagnosis]:

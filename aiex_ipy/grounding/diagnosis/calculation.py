@@ -8,9 +8,6 @@ from collections.abc import Iterator
 
 from aiex_ipy.grounding.diagnosis.edit import rewritten, segment
 from aiex_ipy.grounding.diagnosis.operands import is_text_column, number_in, texts_as_numbers
-from aiex_ipy.grounding.diagnosis.origin import (
-    known,
-)
 from aiex_ipy.grounding.diagnosis.parts import doubted
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
 from aiex_ipy.grounding.diagnosis.replay import Step, steps_of
@@ -23,6 +20,7 @@ from aiex_ipy.grounding.diagnosis.sight import (
     text_of,
     where,
 )
+from aiex_ipy.grounding.diagnosis.worth import worth
 from aiex_ipy.grounding.failure.evaluate import Scope
 from aiex_ipy.grounding.failure.moment import Moment
 
@@ -35,7 +33,8 @@ def failed_assertion(moment: Moment) -> Iterator[Diagnosis]:
     if not isinstance(node, ast.Compare) or len(node.ops) != 1:
         return
     at = frame if moment.error is not None else None
-    (seen_a, a), (seen_b, b) = known(moment, node.left, at), known(moment, node.comparators[0], at)
+    scope = Scope(at.locals, at.globals) if at is not None else Scope(moment.names)
+    (seen_a, a), (seen_b, b) = worth(node.left, scope), worth(node.comparators[0], scope)
     seen_a &= not isinstance(node.left, ast.Constant)
     told_b = seen_b and not isinstance(node.comparators[0], ast.Constant)
     if not (seen_a or told_b):

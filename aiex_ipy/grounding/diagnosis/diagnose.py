@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable
 
@@ -172,6 +173,17 @@ DECIDING = frozenset(
     }
 )
 """Rules whose finding makes others' mere consequences."""
+SETTLES: dict[str, frozenset[str]] = {
+    "overwritten-name": frozenset({"unfit-value", "wrong-type"}),
+    "label-for-position": frozenset({"missing-key"}),
+    "off-by-one": frozenset({"position-out-of-range"}),
+    "several-columns": frozenset({"missing-key"}),
+    "shadowed-module": frozenset({"circular-import", "missing-import-name", "near-miss-attribute"}),
+}
+"""Rules whose finding leaves nothing to say for others: these would tell the same once more, or
+offer a change that does not mend."""
+ALONE = frozenset({"float-equality", "off-by-one", "shadowed-module"})
+"""Rules of which the first finding alone is kept: several find the same in their own words."""
 MOST = 4
 """Diagnoses shown; further ones would only tire."""
 DEADLINE_S = 0.1
@@ -198,6 +210,7 @@ def diagnose(moment: Moment, *, earlier: bool = False) -> tuple[Diagnosis, ...]:
             break
     deciding = [each for each in found if each.rule in DECIDING]
     found = deciding or found
+    found = _settled(found)
     unique = {each.cause: each for each in reversed(found)}
     kept = [each for each in found if unique[each.cause] is each]
     kept = sorted(kept, key=lambda each: ORDER.index(each.certainty))[:MOST]
@@ -215,6 +228,32 @@ def _without_secrets(found: Diagnosis, moment: Moment) -> Diagnosis:
         evidence=tuple(clean(line) for line in found.evidence),
         remedy=clean(found.remedy),
     )
+
+
+def _settled(found: list[Diagnosis]) -> list[Diagnosis]:
+    """The findings without those that others settle."""
+    gone = {rule for each in found for rule in SETTLES.get(each.rule, ())}
+    kept: list[Diagnosis] = []
+    for each in found:
+        again = each.rule in ALONE and any(other.rule == each.rule for other in kept)
+        if each.rule not in gone and not again:
+            kept.append(_told_well(each))
+    return kept
+
+
+def _told_well(found: Diagnosis) -> Diagnosis:
+    """A finding without evidence that says nothing: a place alone, `3 = 3`."""
+    evidence = tuple(each for each in found.evidence if not _is_empty(each))
+    return replace(found, evidence=evidence) if evidence != found.evidence else found
+
+
+def _is_empty(line: str) -> bool:
+    said = line.partition(": ")[2] if re.match(r".*, line \d+: ", line) else line
+    for sign in (" = ", " is "):
+        left, found, right = said.partition(sign)
+        if found and left.strip() == right.strip():
+            return True
+    return not said.strip() or line.rstrip().endswith(":")
 
 
 def _members(moment: Moment) -> Iterable[Diagnosis]:

@@ -47,6 +47,8 @@ def _subscript(moment: Moment, frame: LiveFrame, node: ast.Subscript) -> Diagnos
     label, at = text_of(base, 40), text_of(node.slice, 40)
     if is_a(value, "numpy.ndarray") or is_a(value, "pandas.DataFrame"):
         return _axis(moment, frame, node, value, label)
+    if base is not node.value and is_a(value, "pandas.Series"):
+        return None  # told by the rule on tables, with .iloc
     size = length(value)
     known, index = value_of(node.slice, frame)
     if size is None or not known or type(index) is not int or -size <= index < size:

@@ -6,11 +6,12 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
+from aiex_ipy.grounding.diagnosis.discards import bears_on, changes, made_anew
 from aiex_ipy.grounding.diagnosis.edit import Code, rewritten, segment
 from aiex_ipy.grounding.diagnosis.origin import Function, bindings, cell_text
 from aiex_ipy.grounding.diagnosis.parts import doubted, texts_of_code
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
-from aiex_ipy.grounding.diagnosis.replay import sliced, steps_of
+from aiex_ipy.grounding.diagnosis.replay import Step, sliced, steps_of
 from aiex_ipy.grounding.diagnosis.sight import in_scope, is_a, text_of
 from aiex_ipy.grounding.diagnosis.worth import is_plain, worth
 from aiex_ipy.grounding.failure.evaluate import Scope
@@ -137,29 +138,85 @@ def discarded_result(moment: Moment) -> Iterator[Diagnosis]:
     """`df.sort_values("a")` as a statement: a new table is made and thrown away."""
     if doubted(moment) is None:
         return
-    for node, scope, place, code in _statements_alone(moment):
+    for node, scope, place, code, top in _statements_alone(moment):
         found = _discarded(node, scope, place, code)
-        if found is not None:
+        if found is not None and (not top or _matters(moment, node, scope, code)):
             yield found
             return
 
 
-def _statements_alone(moment: Moment) -> Iterator[tuple[ast.Expr, Scope, str, Code | None]]:
-    """Expressions that ran as statements: in the functions called, then those at the top that
-    have to do with what made the value."""
+def _matters(moment: Moment, node: ast.Expr, scope: Scope, code: Code | None) -> bool:
+    """True where the doubted value reads, later on, what the thrown away result would change."""
+    asked, call = doubted(moment), node.value
+    if asked is None or not isinstance(call, ast.Call):
+        return False
+    base = _owner(call)
+    later = [each.node for each in steps_of(moment) if not _before(each, node, code)]
+    later = [each for each in later if each is not node and not isinstance(each, ast.Expr)]
+    if base is None or made_anew(base, _after(moment, node, code), scope):
+        return False
+    if not bears_on(base, call, [asked, *later], scope):
+        return False
+    return changes(base, call, asked, scope) is not False
+
+
+def _after(moment: Moment, node: ast.Expr, code: Code | None) -> Iterator[ast.AST]:
+    """The statements at the top of the cells, or of the file, that ran after one."""
+    here = code.source if code is not None else None
+    for other, tree, _ in texts_of_code(moment, "="):
+        there = other.source
+        if here is None or there is None or (here.cell is None) != (there.cell is None):
+            continue
+        later = here.cell is not None and there.cell is not None and there.cell > here.cell
+        same = (here.cell, here.file) == (there.cell, there.file)
+        for each in tree.body:
+            if later or (same and each.lineno > node.lineno):
+                yield each
+
+
+def _before(step: Step, node: ast.Expr, code: Code | None) -> bool:
+    """True for a step that ran before a statement, as the numbers of their cells tell it."""
+    if code is None or step.code is None or step.function:
+        return False
+    a, b = step.code.source, code.source
+    if a is None or b is None or a.cell is None or b.cell is None:
+        return a is not None and b is not None and a.file == b.file and step.line < node.lineno
+    return (a.cell, step.line) < (b.cell, node.lineno)
+
+
+def _owner(call: ast.Call) -> ast.expr | None:
+    """The expression whose value a call gives anew."""
+    match call.func:
+        case ast.Attribute(value=ast.Attribute(value=inner, attr="str")):
+            return inner
+        case ast.Attribute(value=owner):
+            return owner
+        case ast.Name() if call.args:
+            return call.args[0]
+    return None
+
+
+def _statements_alone(
+    moment: Moment,
+) -> Iterator[tuple[ast.Expr, Scope, str, Code | None, bool]]:
+    """Expressions that ran as statements: in the functions called, then those at the top (True)
+    that have to do with what made the value."""
+    failed = {each.number for each in moment.cells if not each.ok}
     steps = steps_of(moment)
     used = {n.id for each in steps for n in ast.walk(each.node) if isinstance(n, ast.Name)}
     for step in steps:
         if step.function and isinstance(step.node, ast.Expr):
-            yield step.node, step.scope, step.place, step.code
+            yield step.node, step.scope, step.place, step.code, False
     for code, tree, place in texts_of_code(moment, "("):
         frame = code if isinstance(code, LiveFrame) else None
+        if frame is None and code.source is not None and code.source.cell in failed:
+            continue
         scope = Scope(frame.locals, frame.globals) if frame is not None else Scope(moment.names)
         for node in in_scope(tree.body):
             if not isinstance(node, ast.Expr) or (frame is not None and node.lineno >= frame.line):
                 continue
             if {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} & used:
-                yield node, scope, f"{place}, line {node.lineno}", code
+                yield node, scope, f"{place}, line {node.lineno}", code, True
 
 
 def _discarded(node: ast.Expr, scope: Scope, place: str, code: Code | None) -> Diagnosis | None:

@@ -111,7 +111,9 @@ def worth(node: ast.AST | None, scope: Scope) -> Found:
         return UNKNOWN
 
 
-def _worth(node: ast.AST, scope: Scope, depth: int) -> Found:
+def _worth(  # noqa: C901 - one case each
+    node: ast.AST, scope: Scope, depth: int
+) -> Found:
     found = evaluate(node, scope)
     if found[0] or depth > 12:
         return found
@@ -136,7 +138,35 @@ def _worth(node: ast.AST, scope: Scope, depth: int) -> Found:
             name in _METHODS
         ):
             return _called(inner, name, args, keywords, scope, depth)
+        case ast.Call(func=ast.Name(id=name)) if name in _BUILTINS:
+            return _builtin(node, name, scope, depth)
     return UNKNOWN
+
+
+_BUILTINS = {each.__name__: each for each in (sum, len, min, max, abs, round, sorted, set)}
+MOST_ITEMS = 10_000
+"""Items of a list that a builtin is asked about."""
+
+
+def _builtin(call: ast.Call, name: str, scope: Scope, depth: int) -> Found:
+    """`sum`, `len` and their like of exact lists of numbers or texts."""
+    known, own = scope.name(name)
+    if (known and own is not _BUILTINS[name]) or call.keywords or len(call.args) > 2:
+        return UNKNOWN
+    values = [_worth(each, scope, depth + 1) for each in call.args]
+    if not values or not all(seen and _is_counted(value) for seen, value in values):
+        return UNKNOWN
+    return True, _BUILTINS[name](*(value for _, value in values))
+
+
+def _is_counted(value: Any) -> bool:
+    if type(value) in {list, tuple, set, frozenset, dict}:
+        return len(value) <= MOST_ITEMS and all(
+            type(each) in {int, float, str, bool} for each in value
+        )
+    if type(value) is int:
+        return value.bit_length() < 1_000
+    return type(value) in {float, bool}
 
 
 def _is_column(table: Any, name: str) -> bool:

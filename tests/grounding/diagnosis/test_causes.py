@@ -39,6 +39,17 @@ SAID = [
     ("two texts of numbers", ["a='2'; b='3'", "a * b"], "mixed-types", "are both texts", "int(a) * int(b)"),
     ("a variable of the environment", ["import os", "os.environ['HOEM']"], "missing-variable", "'HOME' is", "os.environ['HOME']"),
     ("subset", [DF, "df.dropna(subset=['Price'])"], "near-miss-column", "it has 'price'", "df.dropna(subset=['price'])"),
+    ("text kept nowhere", [DF, "df.region.str.upper()", "assert (df.region=='E').sum()==2"], "discarded-result", "its result is not assigned", None),
+    ("a column kept nowhere", [DF, "df.drop(columns='units')", "assert 'units' not in df.columns"], "discarded-result", "its result is not assigned", None),
+    ("rows kept nowhere", [DF, "df.drop_duplicates('region')", "assert len(df)==2"], "discarded-result", "its result is not assigned", None),
+    ("a sum that is off", [DF, "assert df.units.sum()==6"], "assertion", "df.units.sum() is 7", None),
+    ("a list off", ["parts=[1,2]; total=4", "assert sum(parts)==total"], "assertion", "sum(parts) is 3 and total is 4", None),
+    ("a grid of axes", [PLT, "fig, axs = plt.subplots(2,2)\naxs[0].plot([1])"], "array-of-axes", "axs is a 2-D array of axes, shape (2, 2)", "fig, axs = plt.subplots(2,2)\naxs[0, 0].plot([1])"),
+    ("a row of axes", [PLT, "fig, axs = plt.subplots(2)", "axs.plot([1])"], "array-of-axes", "axs is a 1-D array of axes", "axs[0].plot([1])"),
+    ("a function not called", [PD, "f = pd.read_csv; f.head()"], "not-called", "was not called", None),
+    ("a list that is added to", ["[1,2,3].add(4)"], "wrong-type", "a list has no 'add'", "[1,2,3].append(4)"),
+    ("a set that is appended to", ["s={1}", "s.append(2)"], "wrong-type", "a set has no 'append'", "s.add(2)"),
+    ("a position of a column", [DF, "df.units.iloc[3]"], "off-by-one", "df.units.iloc[3] is out of bounds", None),
 ]  # fmt: skip
 QUIET = [
     ("parentheses that are there", [INTS, "df[(df.a > 1) & (df.b > 'x')]"], "Parentheses are missing"),
@@ -50,6 +61,18 @@ QUIET = [
     ("an empty statement", ["1/0"], "0 is 0"),
     ("a divisor with a name", ["n=0", "1/n"], "written"),
     ("no conversion of two texts", ["'a' * 'b'"], "type of the other"),
+    ("shown text", [DF, "df.region.str.upper()", "assert df.units.sum()==6"], "not assigned"),
+    ("shown text, rows counted", [DF, "df.region.str.upper()", "assert len(df)==4"], "not assigned"),
+    ("shown order, a sum", [DF, "df.sort_values('price', ascending=False)", "assert df.units.sum()==6"], "not assigned"),
+    ("shown before", [DF, "df.region.str.upper()", "df['region']='E'", "assert (df.region=='e').sum()==2"], "not assigned"),
+    ("a cell that failed", [DF, "df.dropna(subset=['nope'])\ndf.drop_duplicates('region')", "assert len(df)==2"], "not assigned"),
+    ("no call without what is needed", [PD, "f = pd.read_csv; f.head()"], "f().head"),
+    ("axes are no tables", [PLT, "fig, axs = plt.subplots(2,2); axs[0].plot([1])"], "pandas"),
+    ("numbers are no axes", [PD, "np.array([[1]])[0].plot()"], "axes"),
+    ("a name of a builtin", ["list=[1,2]; list((3,4))"], "asked for with"),
+    ("a name of a builtin, text", ["str='a'; str(3)"], "asked for with"),
+    ("a label once", [f"{PD}s=pd.Series([1,2],index=['a','b'])", "s[0]"], "has no label"),
+    ("a position of a column", [DF, "df.units.iloc[3]"], "3 = 3"),
     ("an unlike variable", ["import os", "os.environ['QXZWVUTSRQ_9']"], "spelled almost"),
 ]  # fmt: skip
 
@@ -71,3 +94,18 @@ def test_what_is_not_so_is_not_said(debugged, cells, words):
     """A false cause is worse than none: these words stand in no diagnosis of that failure."""
     for each in debugged(*cells):
         assert words not in " ".join((each.cause, each.remedy, *each.evidence)), each
+
+
+def test_floats_that_differ_by_rounding_have_one_cause(debugged, doubted):
+    """`a == 0.3` is told once, of an assertion and of a value."""
+    cells = ("a = 0.1 + 0.2",)
+    assert [each.rule for each in debugged(*cells, "assert a == 0.3")] == ["float-equality"]
+    assert [each.rule for each in doubted("a == 0.3", *cells)] == ["float-equality"]
+
+
+def test_both_sides_of_a_false_expression_are_told(doubted):
+    """`ai_debug(sum(parts) == total)` shows what each side is; a `sum` of the user's is not run."""
+    (told,) = doubted("sum(parts) == total", "parts = [1, 2]\ntotal = 4")
+    assert "sum(parts) is 3 and total is 4" in told.cause
+    (other,) = doubted("sum(parts) == total", "def sum(x): return 9", "parts = [1]\ntotal = 4")
+    assert "sum(parts) is" not in other.cause
