@@ -80,7 +80,7 @@ class DebugOperation:
     by_name_only = True
 
     def reads(self, request: DebugRequest) -> bool:
-        return bool(request.context) or request.source is not None
+        return True
 
     def ground(self, request: DebugRequest, view: View) -> Grounding:
         context = context_subjects(request.context, view)
@@ -94,11 +94,17 @@ class DebugOperation:
         seen = [Subject(path="what was captured", text=captured)]
         return Grounding(
             subjects=(*seen, *context),
-            extra={"context": context, "ruff": view.ruff, "sections": parts, "shown": shown},
+            extra={
+                "context": context,
+                "ruff": view.ruff,
+                "sections": parts,
+                "shown": shown,
+                "diagnoses": tuple(_sound(each, request, view) for each in request.diagnoses),
+            },
         )
 
     def without_model(self, request: DebugRequest, grounding: Grounding) -> DebugReport:
-        return DebugReport(failure=request.failure, diagnoses=request.diagnoses)
+        return DebugReport(failure=request.failure, diagnoses=grounding.extra["diagnoses"])
 
     def prompt(self, request: DebugRequest, grounding: Grounding) -> Ask:
         context: tuple[Subject, ...] = grounding.extra["context"]
@@ -126,7 +132,7 @@ class DebugOperation:
             fix, notice = None, f"{REFUSED}: {'; '.join(wrong)}"
         return DebugReport(
             failure=request.failure,
-            diagnoses=request.diagnoses,
+            diagnoses=grounding.extra["diagnoses"],
             text=answer.text.strip(),
             fix=fix,
             provider=answer.provider,
@@ -149,3 +155,10 @@ class DebugOperation:
         return msgspec.structs.replace(
             ask, prompt=msgspec.structs.replace(ask.prompt, question=question)
         )
+
+
+def _sound(found: Diagnosis, request: DebugRequest, view: View) -> Diagnosis:
+    """The diagnosis without its fix where that does not parse or lint."""
+    if found.fix is None or not broken(found.fix, view.ruff, request.names):
+        return found
+    return msgspec.structs.replace(found, fix=None)

@@ -88,3 +88,13 @@ class TestInATerminal:
         assert "half" in shown and "42" in shown
         terminal.type("c")
         assert "3.0" in terminal.prompt()
+
+    def test_the_mended_cell_stands_at_the_prompt(self, terminal: Terminal) -> None:
+        """`%aiex debug --replace` puts the mended line at the next prompt; Enter runs it."""
+        terminal.run("costs = [1, 2]")
+        terminal.run("total = sum(csots)")
+        shown = terminal.run("%aiex debug --replace")
+        assert "+total = sum(costs)" in shown
+        terminal.child.send("\r")
+        terminal.prompt()
+        assert "3" in terminal.run("print(total)")
