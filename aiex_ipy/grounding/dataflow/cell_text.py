@@ -14,14 +14,16 @@ _MADE = re.compile(
     r"^\s*%%capture[ \t]+(?:-\S+[ \t]+)*([^\W\d]\w*)|(?:--into|--out|--err)[ =]([^\W\d]\w*)",
     re.MULTILINE,
 )
+_RESET = re.compile(r"^[ \t]*%reset[ \t]*(?:-[fs][ \t]*)*$", re.MULTILINE)
 _TIMEIT = re.compile(r"\s*%%timeit\b")
 
 
 class CellText:
     """A cell as Python. `body` is empty where it does not parse, `error` then says so; `used` are
-    words in its magics, `made` the names they bind; `opaque` when a magic brings in others."""
+    words in its magics, `made` the names they bind; `opaque` when a magic brings in others,
+    `resets` when one deletes all."""
 
-    __slots__ = ("body", "error", "made", "opaque", "text", "used")
+    __slots__ = ("body", "error", "made", "opaque", "resets", "text", "used")
 
     def __init__(self, code: str) -> None:
         cells = read_cell(_TIMED.sub(r"\1", code))
@@ -29,6 +31,7 @@ class CellText:
         self.body: list[ast.stmt] = []
         self.error = False
         self.opaque = cells.opaque
+        self.resets = _RESET.search(code) is not None
         self.used = cells.words
         self.made = tuple(a or b for a, b in _MADE.findall(code))
         try:

@@ -109,6 +109,8 @@ class Run(Expressions):
             found = self.frame.find(word)
             if found is not None:
                 self.reads[found] = None
+        for name in self.globals.names if text.resets else ():
+            self.put(self.globals, name, Binding((self.step,), gone=True))
         for name in text.made:
             self.bind(name, self.new())
         if text.opaque or text.error:

@@ -103,6 +103,7 @@ def test_an_order_mends_what_the_given_one_breaks(
         (["def f():\n    y: Unknown = 2\nf()"], (None, None)),
         (["y: Unknown = 2"], (1, None)),
         (["%%bash\necho total", "print(total)", "!ls {out}\nprint(out)"], (2, None)),
+        (["x = 1", "%reset -f\ny = 2", "print(y)", "print(x)"], (4, None)),
         (["%%bash --out total\necho 1", "print(total)"], (None, None)),
         (["from __future__ import annotations", "def f(x: L) -> L: ...", "class L: ..."],
          (None, None)),
