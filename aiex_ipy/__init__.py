@@ -38,6 +38,7 @@ _PUBLIC = {
     "debug": "aiex_ipy.engine.functions:debug",
     "debug_async": "aiex_ipy.engine.functions:debug_async",
     "debug_info": "aiex_ipy.engine.debug_info:debug_info",
+    "render": "aiex_ipy.render.results:render",
     "describe": "aiex_ipy.grounding.live.describe:describe",
     "describe_names": "aiex_ipy.grounding.live.namespace:namespace",
     "register_describer": "aiex_ipy.grounding.live.registered:register_describer",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -46,7 +46,7 @@ def debug_request(
         target,
         cells=around.cells if around is not None else (),
         name_of=around.label_of if around is not None else nameless,
-        names=around.names if around is not None else None,
+        names=_names(around, expression),
         project_dir=str(engine.settings.project_dir or ""),
         expression=expression,
     )
@@ -62,6 +62,13 @@ def debug_request(
         model=model,
         allow_secret_file=allow_secret_file,
     )
+
+
+def _names(around: Surroundings | None, expression: str) -> Mapping[str, Any] | None:
+    """The names an expression is made of: the session's, else those of the program itself."""
+    if around is not None:
+        return around.names
+    return sys.modules["__main__"].__dict__ if expression else None
 
 
 def _source(failure: Failure, moment: Moment, around: Surroundings | None) -> Source | None:

@@ -167,8 +167,9 @@ def _debug(
 
     Without `target` the exception being handled, else the last failure. Else an exception, a
     traceback or frame, a thread, an asyncio task or loop, a process id, a tuple like
-    `("error", reason)`, or a wrong value, whose source text is `expression`. The failure is
-    captured in the calling thread.
+    `("error", reason)`, or a wrong value. `expression` is the source text of that value, such as
+    `"len(x) == 3"`: a function is given the value alone, and with its text the parts of it that
+    `__main__` names are told too. The failure is captured in the calling thread.
     """
     engine = default_engine()
     return debug_request(

@@ -24,7 +24,7 @@ from aiex_ipy.grounding.score import score_module, score_tree
 from aiex_ipy.grounding.versions import versions
 from aiex_ipy.messages import Answer
 from aiex_ipy.operations.ask import code_sections
-from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
+from aiex_ipy.operations.base import Ask, Grounding, Problem, Request, Result
 from aiex_ipy.operations.claims import confirmed
 from aiex_ipy.operations.inputs import CODE, subject_of
 from aiex_ipy.operations.recommend import Recommendation, recommend
@@ -55,7 +55,7 @@ class AnalyzeRequest(Request["Analysis"], frozen=True, kw_only=True):
     type: AnalyzeType = "all"
 
 
-class Analysis(Struct, frozen=True, kw_only=True):
+class Analysis(Result, frozen=True, kw_only=True):
     """What is known of the code. `quality_score` is 0-10 from facts alone, always of the whole
     whatever `type`; None where there is nothing to score. `components` are the points lost per
     component. `files`, `worst` and `share_below_6` are for more than one file."""

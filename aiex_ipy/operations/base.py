@@ -30,6 +30,23 @@ class Request(Struct, Generic[Res_co], frozen=True, kw_only=True):
     allow_secret_file: bool = False
 
 
+class Result(Struct, frozen=True, kw_only=True):
+    """Base of results. As a string one line; `aiex.render(result)` is the whole text."""
+
+    @property
+    def headline(self) -> str:
+        """The result in a few words."""
+        named = (getattr(self, name, "") for name in ("target", "path", "name"))
+        about = next((each for each in named if each), "")
+        said = getattr(self, "summary", "")
+        return ": ".join(each for each in (about, said) if each)
+
+    def __str__(self) -> str:
+        headline = self.headline
+        about = f" {headline if len(headline) <= 300 else headline[:300] + '…'}" if headline else ""
+        return f"<{type(self).__name__}:{about} (aiex.render gives the whole text)>"
+
+
 class Ask(Struct, frozen=True, kw_only=True):
     """One question to a model: the prompt and the form the answer must have. `quiet`: its words
     are not shown as they come."""

@@ -11,7 +11,7 @@ from msgspec import Struct
 from aiex_ipy.grounding.completing.checking import checked
 from aiex_ipy.grounding.completing.place import word_start
 from aiex_ipy.messages import Answer
-from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
+from aiex_ipy.operations.base import Ask, Grounding, Problem, Request, Result
 from aiex_ipy.operations.continuing import continuation
 from aiex_ipy.operations.view import View
 from aiex_ipy.prompts.fit import Prompt, Section
@@ -38,7 +38,7 @@ class CompletionItem(Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
-class Completion(Struct, frozen=True, kw_only=True):
+class Completion(Result, frozen=True, kw_only=True):
     """What may stand at a cursor, the best first.
 
     `line` is the line before the cursor, its last 200 characters; `word` what is typed of the
@@ -59,6 +59,12 @@ class Completion(Struct, frozen=True, kw_only=True):
     finish: str = ""
     unconfirmed: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """How many names fit, and the model's text."""
+        said = f"; {self.suggestion!r}" if self.suggestion else ""
+        return f"{self.count} names for {self.word!r}{said}"
 
 
 class CompleteRequest(Request[Completion], frozen=True, kw_only=True):

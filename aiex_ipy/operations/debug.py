@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
-from msgspec import Struct
 
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
 from aiex_ipy.grounding.facts import Subject
+from aiex_ipy.grounding.failure.capture import NAMELESS
 from aiex_ipy.grounding.failure.masking import Mask
 from aiex_ipy.grounding.failure.record import Failure
 from aiex_ipy.grounding.fix import Fix, Source
 from aiex_ipy.messages import Answer
 from aiex_ipy.operations.ask import finished
-from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
+from aiex_ipy.operations.base import Ask, Grounding, Problem, Request, Result
 from aiex_ipy.operations.fixing import broken, proposed_fix
 from aiex_ipy.operations.inputs import context_subjects
 from aiex_ipy.operations.view import View
@@ -43,7 +43,7 @@ class DebugRequest(Request["DebugReport"], frozen=True, kw_only=True):
     names: tuple[str, ...] = ()
 
 
-class DebugReport(Struct, frozen=True, kw_only=True):
+class DebugReport(Result, frozen=True, kw_only=True):
     """What went wrong. `diagnoses` come from facts alone; `text` is the model's words, `""`
     without one, and `fix` its change, checked to parse and lint; None when it gave none or it was
     refused, which a notice says. `unconfirmed` lists names the words use that occur nowhere in
@@ -61,6 +61,12 @@ class DebugReport(Struct, frozen=True, kw_only=True):
     finish: str = ""
     unconfirmed: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """What went wrong, and the first cause where one is known."""
+        cause = f" {self.diagnoses[0].cause}" if self.diagnoses else ""
+        return f"{self.failure.title.rstrip('.')}.{cause}"
 
     @property
     def best_fix(self) -> Fix | None:
@@ -104,7 +110,11 @@ class DebugOperation:
         )
 
     def without_model(self, request: DebugRequest, grounding: Grounding) -> DebugReport:
-        return DebugReport(failure=request.failure, diagnoses=grounding.extra["diagnoses"])
+        return DebugReport(
+            failure=request.failure,
+            diagnoses=grounding.extra["diagnoses"],
+            notices=_unnamed(request.failure),
+        )
 
     def prompt(self, request: DebugRequest, grounding: Grounding) -> Ask:
         context: tuple[Subject, ...] = grounding.extra["context"]
@@ -139,7 +149,7 @@ class DebugOperation:
             model=answer.model,
             finish=answer.finish,
             unconfirmed=checked.unconfirmed,
-            notices=(*checked.notices, *([notice] if notice else [])),
+            notices=(*_unnamed(request.failure), *checked.notices, *([notice] if notice else [])),
         )
 
     def check(self, result: DebugReport, grounding: Grounding) -> Sequence[Problem]:
@@ -162,3 +172,13 @@ def _sound(found: Diagnosis, request: DebugRequest, view: View) -> Diagnosis:
     if found.fix is None or not broken(found.fix, view.ruff, request.names):
         return found
     return msgspec.structs.replace(found, fix=None)
+
+
+def _unnamed(failure: Failure) -> tuple[str, ...]:
+    """Say what is missing where a function of Python was given a value alone."""
+    if failure.kind != "value" or not any(each.name == NAMELESS for each in failure.values):
+        return ()
+    return (
+        "Only the value was given: with its source text, as in "
+        'aiex.debug(ok, expression="len(x) == 3"), its parts are told too.',
+    )

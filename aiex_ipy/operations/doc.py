@@ -27,7 +27,7 @@ from aiex_ipy.grounding.live.text import lines as value_lines
 from aiex_ipy.grounding.notebook import read_cell
 from aiex_ipy.messages import Answer
 from aiex_ipy.operations.ask import finished
-from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
+from aiex_ipy.operations.base import Ask, Grounding, Problem, Request, Result
 from aiex_ipy.operations.inputs import subject_of
 from aiex_ipy.operations.locate import finder_of
 from aiex_ipy.operations.view import View
@@ -69,7 +69,7 @@ class DocMember(Struct, frozen=True, kw_only=True):
     purpose: str = ""
 
 
-class Documentation(Struct, frozen=True, kw_only=True):
+class Documentation(Result, frozen=True, kw_only=True):
     """What is documented of one name. `name` is where it is defined, `path` and `line` the file;
     `distribution` and `version` what it came with. `signatures` are several for overloads.
     `examples` are the docstring's, each with what came of running it; `uses` are lines of the

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import msgspec
-from msgspec import Struct
 
 from aiex_ipy.grounding.evaluation.record import NameChange, Run
 from aiex_ipy.grounding.facts import Subject
@@ -14,7 +13,7 @@ from aiex_ipy.grounding.live.describe import line
 from aiex_ipy.grounding.outline import FactGroup
 from aiex_ipy.messages import Answer
 from aiex_ipy.operations.ask import finished
-from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
+from aiex_ipy.operations.base import Ask, Grounding, Problem, Request, Result
 from aiex_ipy.operations.debug import DebugOperation, DebugReport, DebugRequest
 from aiex_ipy.operations.explain import ExplainOperation, ExplainRequest
 from aiex_ipy.operations.view import View
@@ -40,7 +39,7 @@ class EvalRequest(Request["Evaluation"], frozen=True, kw_only=True):
     explain: bool = True
 
 
-class Evaluation(Struct, frozen=True, kw_only=True, dict=True):
+class Evaluation(Result, frozen=True, kw_only=True, dict=True):
     """What code did when it was run. `run` was measured, `facts` come from its parse tree, `text`
     is the model's words, `""` without one; `report` explains the failure of code that failed.
     `unconfirmed` lists names the words use that neither code nor facts hold."""
@@ -57,6 +56,13 @@ class Evaluation(Struct, frozen=True, kw_only=True, dict=True):
     finish: str = ""
     unconfirmed: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """What failed, else the value."""
+        if self.report is not None:
+            return self.report.headline
+        return "it ran" if self.run.value is None else self.run.value.value
 
     @property
     def ok(self) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import msgspec
-from msgspec import Struct
 
 from aiex_ipy.errors import EmptyAnswerError, UsageError
 from aiex_ipy.grounding.explain import explain_module, explain_symbol, find
@@ -16,7 +15,7 @@ from aiex_ipy.grounding.outline import FactGroup, Focus, outline
 from aiex_ipy.grounding.parsed import ParsedModule
 from aiex_ipy.messages import Answer
 from aiex_ipy.operations.ask import finished
-from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
+from aiex_ipy.operations.base import Ask, Grounding, Problem, Request, Result
 from aiex_ipy.operations.inputs import CODE, checked_query
 from aiex_ipy.operations.neighbours import neighbours
 from aiex_ipy.operations.targets import (
@@ -53,7 +52,7 @@ class ExplainRequest(Request["Explanation"], frozen=True, kw_only=True):
     focus: Focus = "comprehensive"
 
 
-class Explanation(Struct, frozen=True, kw_only=True):
+class Explanation(Result, frozen=True, kw_only=True):
     """What is known of the target. `facts` come from the parse tree alone and differ by level
     and focus; `text` is the model's words, `""` without one; `unconfirmed` lists names the words
     use that the code does not hold. `level` is never `detailed`, which is `advanced`."""

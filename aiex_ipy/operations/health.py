@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
-from msgspec import Struct
 
 from aiex_ipy.errors import UsageError
 from aiex_ipy.grounding.cells import RanCell
@@ -25,7 +24,7 @@ from aiex_ipy.grounding.health.restart import (
 )
 from aiex_ipy.grounding.notebook import Cells, read_notebook
 from aiex_ipy.messages import Answer
-from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
+from aiex_ipy.operations.base import Ask, Grounding, Problem, Request, Result
 from aiex_ipy.operations.inputs import subject_of
 from aiex_ipy.operations.view import View
 from aiex_ipy.workspace.writing import check_writable, save_text
@@ -47,7 +46,7 @@ class HealthRequest(Request["NotebookHealth"], frozen=True, kw_only=True):
     provider: str | None = "none"
 
 
-class NotebookHealth(Struct, frozen=True, kw_only=True):
+class NotebookHealth(Result, frozen=True, kw_only=True):
     """What is known of a notebook. `breaks_at` is the first cell that a restart and run of all
     would surely break, None when none is found; `may_break_at` one before it that a branch, loop or
     callback may break; `order` an order of the code cells that works. `run` is

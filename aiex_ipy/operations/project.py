@@ -33,7 +33,7 @@ from aiex_ipy.grounding.survey import (
 )
 from aiex_ipy.messages import Answer
 from aiex_ipy.operations.ask import finished
-from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
+from aiex_ipy.operations.base import Ask, Grounding, Problem, Request, Result
 from aiex_ipy.operations.claims import unknown_names
 from aiex_ipy.operations.inputs import CODE, subject_of
 from aiex_ipy.operations.locate import finder_of, locate, search_roots
@@ -83,7 +83,7 @@ class Link(Struct, frozen=True, kw_only=True):
     eager: bool = True
 
 
-class ProjectSurvey(Struct, frozen=True, kw_only=True):
+class ProjectSurvey(Result, frozen=True, kw_only=True):
     """What is known of a project. `name` is its directory's; `modules` are all that parse, by path;
     `links` who imports whom; `cycles` groups that import each other when imported. `hot_spots` are
     complexity times changes, empty with `history` saying why where git knows none; `coverage` is
@@ -119,6 +119,11 @@ class ProjectSurvey(Struct, frozen=True, kw_only=True):
     finish: str = ""
     unconfirmed: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """The project and its score."""
+        return f"{self.name}, quality score {self.quality_score}"
 
 
 def focus_of(word: str | None) -> Focus:

@@ -28,7 +28,7 @@ from aiex_ipy.grounding.names import Names
 from aiex_ipy.grounding.notebook import Cells
 from aiex_ipy.grounding.parsed import Scope
 from aiex_ipy.messages import Answer
-from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
+from aiex_ipy.operations.base import Ask, Grounding, Problem, Request, Result
 from aiex_ipy.operations.claims import confirmed
 from aiex_ipy.operations.inputs import CODE
 from aiex_ipy.operations.neighbours import neighbours
@@ -96,7 +96,7 @@ class SuggestedTest(Struct, frozen=True, kw_only=True):
     confirmed: bool = True
 
 
-class TestSuggestions(Struct, frozen=True, kw_only=True):
+class TestSuggestions(Result, frozen=True, kw_only=True):
     """What to test of the target, what weighs most and no test shows first; `left_out` are more.
     `existing` are the tests that use it; `measured` names the coverage data that was read."""
 
@@ -116,6 +116,11 @@ class TestSuggestions(Struct, frozen=True, kw_only=True):
     provider: str | None = None
     model: str | None = None
     notices: tuple[str, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """The target, and how much there is to test."""
+        return f"{self.symbol or self.target}: {len(self.suggestions)} things to test"
 
 
 class ClaimedTest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):

@@ -31,6 +31,8 @@ from aiex_ipy.grounding.failure.variables import Teller, statement_of
 from aiex_ipy.grounding.live.description import Description
 from aiex_ipy.grounding.live.static import derives, full_name, instance_dict, module_of
 
+NAMELESS = "the value"
+"""What a value is called whose source text is not known."""
 TITLE_CHARACTERS = 240
 ERROR_WORDS = frozenset({"error", "err", "failed", "failure", "exception"})
 """What the first part of a tuple such as `("error", reason)` may say."""
@@ -259,7 +261,7 @@ def _value(target: Any, seen: _Seen, expression: str) -> None:
     if derives(type(reason), BaseException):
         seen.raised(reason)
         seen.title = f"An error given back as a value: {seen.title}"
-    told = seen.teller.described(target, expression or "the value")
+    told = seen.teller.described(target, expression or NAMELESS)
     if told is None:
         return
     seen.teller.types.append(type(target))
