@@ -11,6 +11,7 @@ import models_page
 import results_page
 import rules_page
 import score_page
+import stubs
 
 from aiex_ipy.config import reference
 
@@ -29,6 +30,7 @@ GENERATORS = (
     results_page.pages,
     models_page.pages,
     decisions_page.pages,
+    stubs.pages,
 )
 
 

@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 DATA = (
     "aiex.py",
+    "aiex-stubs/__init__.pyi",
     "aiex_ipy/py.typed",
     "aiex_ipy/grounding/score.toml",
     "aiex_ipy/providers/local_models.toml",
@@ -56,7 +57,8 @@ def test_the_wheel_holds_its_data_and_nothing_else(unpacked):
     names = {str(p.relative_to(unpacked)) for p in unpacked.rglob("*") if p.is_file()}
     assert set(DATA) <= names
     tops = {name.split("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"aiex.py", "aiex_ipy"}
+    packages = {top for top in tops if not top.endswith(".dist-info")}
+    assert packages == {"aiex.py", "aiex_ipy", "aiex-stubs"}
 
 
 @pytest.mark.slow
@@ -78,3 +80,51 @@ def test_the_wheel_works_from_python_and_the_command_line(python, unpacked):
         assert run.stdout
     run = python("-m", "IPython", "--no-banner", "-c", "%load_ext aiex\n%aiex analyze a.py")
     assert "Quality Score" in run.stdout, run.stdout + run.stderr
+
+
+USER = """\
+import aiex
+
+reveal_type(aiex.debug)
+reveal_type(aiex.analyze("a.py").quality_score)
+reveal_type(aiex.render(aiex.doc("len")))
+reveal_type(aiex.describe_names)
+reveal_type(aiex.errors.AiexError("x").hint)
+
+
+async def later() -> None:
+    reveal_type(await aiex.explain_async("os.path"))
+
+
+aiex.nothing
+"""
+
+
+@pytest.mark.slow
+def test_type_checkers_know_the_public_names(unpacked, tmp_path):
+    """mypy --strict, on a script that imports the wheel: types of calls, a name that is none."""
+    (tmp_path / "user.py").write_text(USER)
+    site = (
+        tmp_path / "venv" / next(iter(Path(sys.prefix).glob("lib/python*"))).relative_to(sys.prefix)
+    )
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    (site / "site-packages" / "aiex.pth").write_text(f"{unpacked}\n")
+    deps = "import msgspec, os; print(os.path.dirname(os.path.dirname(msgspec.__file__)))"
+    run = subprocess.run([sys.executable, "-c", deps], capture_output=True, text=True, check=True)
+    (site / "site-packages" / "msgspec").symlink_to(Path(run.stdout.strip()) / "msgspec")
+    words = ["--strict", "--python-executable", str(tmp_path / "venv" / "bin" / "python")]
+    run = subprocess.run(
+        [sys.executable, "-m", "mypy", *words, "--cache-dir", str(tmp_path / "cache"), "user.py"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=110,
+    )
+    notes = [line.partition(": note: ")[2] for line in run.stdout.splitlines()]
+    shown = "\n".join(notes)
+    assert "-> aiex_ipy.operations.debug.DebugReport" in shown, run.stdout + run.stderr
+    assert 'Revealed type is "float | None"' in shown
+    assert 'Revealed type is "str"' in shown
+    assert 'Revealed type is "aiex_ipy.operations.explain.Explanation"' in shown
+    assert 'Module has no attribute "nothing"' in run.stdout
+    assert "missing library stubs" not in run.stdout and '"Any"' not in shown
