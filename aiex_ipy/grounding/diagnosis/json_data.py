@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from aiex_ipy.grounding.diagnosis.edit import rewritten, segment
 from aiex_ipy.grounding.diagnosis.operands import MOST_VALUES
 from aiex_ipy.grounding.diagnosis.origin import traced
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
@@ -120,6 +121,17 @@ def not_serializable(moment: Moment) -> Iterator[Diagnosis]:
     for call in nodes_at_fault(frame, ast.Call):
         for argument in call.args:
             known, value = value_of(argument, frame)
+            if found[1] == "set" and isinstance(argument, ast.Set | ast.SetComp):
+                label = segment(frame, argument)
+                yield Diagnosis(
+                    rule="not-serializable",
+                    certainty="certain",
+                    cause=f"{cut(label)} is a set, and JSON has no form for sets.",
+                    evidence=(f"{where(frame)}: {text_of(call)}",),
+                    remedy=f"Write a list: sorted({cut(label)}).",
+                    fix=rewritten(frame, "sorted", (argument, f"sorted({label})")),
+                )
+                return
             path = _path_to(value, found[1], text_of(argument), 0) if known else None
             if path is None:
                 continue

@@ -124,9 +124,39 @@ def undefined_name(moment: Moment) -> Iterator[Diagnosis]:
             yield found
             if found.certainty != "possible":
                 return
-    found = _near(frame, name)
-    if found is not None:
-        yield found
+    near = _near(frame, name)
+    if near is not None:
+        yield near
+    elif found is None:
+        yield from _nowhere(moment, frame, name)
+
+
+def _nowhere(moment: Moment, frame: LiveFrame, name: str) -> Iterator[Diagnosis]:
+    """A name that no code that ran gives a value, and none like it."""
+    texts = [each.tree for each in earlier_cells(moment, having=name)]
+    if frame.tree is None or any(_gives(tree, name) for tree in (*texts, frame.tree)):
+        return
+    in_cells = frame.source is not None and frame.source.cell is not None
+    who = "no cell that ran defines it" if in_cells else f"nothing in {frame.place} defines it"
+    yield Diagnosis(
+        rule="unknown-name",
+        cause=f"{name!r} is not defined: {who}, and no name that is known is like it.",
+        certainty="likely",
+        evidence=(f"{where(frame)}: {name!r} is used",),
+        remedy=f"Run the cell that makes {name!r} first, or make it."
+        if in_cells
+        else f"Give {name!r} a value before it is used, or import it.",
+    )
+
+
+def _gives(tree: ast.AST, name: str) -> bool:
+    """True if code gives a name a value anywhere, in a function too."""
+    return any(
+        (isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store))
+        or (isinstance(n, ast.Global) and name in n.names)
+        or (isinstance(n, ast.alias) and (n.asname or n.name) == name)
+        for n in ast.walk(tree)
+    )
 
 
 def _near(frame: LiveFrame, name: str) -> Diagnosis | None:

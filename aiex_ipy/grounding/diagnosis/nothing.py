@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from aiex_ipy.grounding.diagnosis.comprehensions import none_among
 from aiex_ipy.grounding.diagnosis.edit import rewritten, segment
 from aiex_ipy.grounding.diagnosis.in_place import (
     IN_PLACE,
@@ -24,6 +25,7 @@ from aiex_ipy.grounding.diagnosis.origin import (
     told,
     traced,
 )
+from aiex_ipy.grounding.diagnosis.parts import doubted
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
 from aiex_ipy.grounding.diagnosis.returns import Why, is_none, without_value
 from aiex_ipy.grounding.diagnosis.sight import (
@@ -55,6 +57,11 @@ def nothing_used(moment: Moment) -> Iterator[Diagnosis]:
     hole = _item(frame)
     if hole is not None:
         yield hole
+        return
+    asked = moment.error.name if type(moment.error) is AttributeError else None
+    among = none_among(moment, frame, attribute=asked)
+    if among is not None:
+        yield among
         return
     for node in _culprits(moment, frame):
         found = _explained(moment, frame, node)
@@ -203,6 +210,30 @@ def _explained(moment: Moment, frame: LiveFrame, node: ast.expr) -> Diagnosis | 
             )
         return None
     return _plain(label, f"{text_of(made, 60)} gave None", last, evidence)
+
+
+def nothing_asked(moment: Moment) -> Iterator[Diagnosis]:
+    """`ai_debug(v)` of a name that is None: which expression gave it, and why."""
+    node = doubted(moment)
+    if moment.error is not None or moment.asked is not None or not isinstance(node, ast.Name):
+        return
+    steps = traced(moment, None, node)
+    last = steps[-1] if steps else None
+    if last is None or last.node is None or last.how == "loop":
+        return
+    reason = _why(moment, last.frame, last.node, node.id, last)
+    if reason is None:
+        yield _plain(node.id, f"{text_of(last.node, 60)} gave None", last, tuple(told(steps)))
+        return
+    cause, more, remedy, fix, certainty = reason
+    yield Diagnosis(
+        rule="none-used",
+        cause=cause,
+        evidence=(*told(steps), *more),
+        remedy=remedy,
+        fix=fix,
+        certainty=certainty,
+    )
 
 
 def _plain(label: str, why: str, last: Origin, evidence: tuple[str, ...]) -> Diagnosis:

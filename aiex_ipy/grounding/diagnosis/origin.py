@@ -298,7 +298,7 @@ def known(moment: Moment, node: ast.AST | None, frame: LiveFrame | None) -> Foun
     return value_of(node, frame) if frame is not None else evaluate(node, Scope(moment.names))
 
 
-def traced(moment: Moment, frame: LiveFrame, node: ast.AST | None) -> list[Origin]:
+def traced(moment: Moment, frame: LiveFrame | None, node: ast.AST | None) -> list[Origin]:
     """Return the steps by which an expression's value came: a name's assignment, and on from
     there while that is again only a name. Nearest first, () for what is no name."""
     steps: list[Origin] = []

@@ -30,6 +30,9 @@ def missing_file(moment: Moment) -> Iterator[Diagnosis]:
     if type(error) is not FileNotFoundError or type(error.filename) is not str or frame is None:
         return
     path = error.filename
+    if _is_program(error, frame, path):
+        yield from _missing_program(moment, frame, path)
+        return
     if not path or path.startswith(("http:", "https:")):
         return
     if any(ord(each) < 32 for each in path):
@@ -91,6 +94,37 @@ def missing_file(moment: Moment) -> Iterator[Diagnosis]:
         f"there is no {name!r} in {os.path.abspath(directory or '.')!r}",
         f"Look at what is there: {listed or 'nothing'}.",
         "certain",
+    )
+
+
+def _is_program(error: FileNotFoundError, frame: LiveFrame, path: str) -> bool:
+    """True where what is not there is a program that was to run, not its working directory."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    module = at.tb_frame.f_globals.get("__name__") if at is not None else ""
+    if module not in {"subprocess", "asyncio.unix_events", "asyncio.base_events"}:
+        return False
+    given = at.tb_frame.f_locals.get("cwd") if at is not None else None
+    return path != given and bool(path)
+
+
+def _missing_program(moment: Moment, frame: LiveFrame, path: str) -> Iterator[Diagnosis]:
+    name = path.partition(" ")[0]
+    if "/" in name or os.sep in name:
+        why, remedy = f"there is no program {path!r}", "Check its path."
+    else:
+        why = f"no program {path!r} is on the PATH"
+        remedy = "Install it, correct its name, or give its full path (shutil.which finds it)."
+    if " " in path:
+        why += "; the whole text, with its arguments, is taken for the program's name"
+        remedy = f"Give the words as a list: {path.split()!r}."
+    yield Diagnosis(
+        rule="missing-program",
+        certainty="certain",
+        cause=f"{why[0].upper()}{why[1:]}.",
+        evidence=(f"{where(frame)}: {text_of(frame.node, 60)}",),
+        remedy=remedy,
     )
 
 
@@ -273,6 +307,22 @@ def wrong_encoding(moment: Moment) -> Iterator[Diagnosis]:
     elif type(error) is UnicodeEncodeError:
         letters = error.object[error.start : error.end][:5]
         call = _opening(frame)
+        printed = any(
+            text_of(each.func) in {"print", "sys.stdout.write", "sys.stderr.write"}
+            and not any(k.arg == "file" for k in each.keywords)
+            for each in nodes_at_fault(frame, ast.Call)
+        )
+        if printed:
+            yield Diagnosis(
+                rule="wrong-encoding",
+                certainty="certain",
+                cause=f"The output is written in {error.encoding}, which has no {letters!r} "
+                f"(position {error.start}).",
+                evidence=(f"{where(frame)}: {text_of(frame.node, 60)}",),
+                remedy="Start Python with PYTHONIOENCODING=utf-8 in the environment, or call "
+                "sys.stdout.reconfigure(encoding='utf-8').",
+            )
+            return
         yield Diagnosis(
             rule="wrong-encoding",
             certainty="certain",

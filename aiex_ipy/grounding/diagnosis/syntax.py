@@ -106,6 +106,17 @@ Meaning = tuple[str, str, list[str] | None]
 def _meaning(error: SyntaxError, line: str, lines: list[str]) -> Meaning:  # noqa: C901
     said = error.msg or ""
     at = max(0, (error.offset or 1) - 1)
+    byte = re.search(
+        r"'utf-8' codec can't decode byte (0x\w\w)|Non-UTF-8 code starting with '\\?(\S+)'", said
+    )
+    if byte is not None:
+        return (
+            f"The file is not in UTF-8, which Python reads source files in: byte "
+            f"{byte[1] or byte[2]} is none of it",
+            "Save the file in UTF-8, or name its encoding in its first line: "
+            "# -*- coding: latin-1 -*-.",
+            None,
+        )
     odd = next((each for each in line if each in TYPOGRAPHIC and not _in_text(line, each)), None)
     if odd is not None and ("invalid" in said or "unterminated" in said or "non-printable" in said):
         mended = "".join(TYPOGRAPHIC.get(each, each) for each in line)

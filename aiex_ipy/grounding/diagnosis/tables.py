@@ -259,12 +259,23 @@ def _in_query(moment: Moment, frame: LiveFrame, said: re.Match[str]) -> Diagnosi
         remedy = f"Write {near[0]!r}." if near else "Use one of its columns."
         if live:
             remedy = f"Write @{name} for the variable."
+        texts = [
+            each
+            for each in nodes_at_fault(frame, ast.Constant)
+            if type(each.value) is str and re.search(rf"\b{name}\b", each.value)
+        ]
+        right = f"@{name}" if live else near[0] if near and near[0].isidentifier() else ""
+        fix = None
+        if right and len(texts) == 1:
+            text = re.sub(rf"(?<!@)\b{name}\b", right, segment(frame, texts[0]))
+            fix = rewritten(frame, right, (texts[0], text))
         return _certain(
             moment, frame, "near-miss-column" if near else "missing-key",
             f"{label} has no column {name!r}"
             + (f"; it has {near[0]!r}, spelled almost the same." if near else ".")
             + (f" There is a variable {name}, which a query calls @{name}." if live else ""),
             remedy,
+            fix=fix,
         )  # fmt: skip
     return None
 

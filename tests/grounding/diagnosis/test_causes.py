@@ -50,6 +50,26 @@ SAID = [
     ("a list that is added to", ["[1,2,3].add(4)"], "wrong-type", "a list has no 'add'", "[1,2,3].append(4)"),
     ("a set that is appended to", ["s={1}", "s.append(2)"], "wrong-type", "a set has no 'append'", "s.add(2)"),
     ("a position of a column", [DF, "df.units.iloc[3]"], "off-by-one", "df.units.iloc[3] is out of bounds", None),
+    ("None in a list comprehension", ["rs=[{'v':1},None]; [r['v'] for r in rs]"], "none-used", "Item 1 of rs is None.", None),
+    ("None in a generator", ["rs=[{'v':1},None]", "sum(r['v'] for r in rs)"], "none-used", "Item 1 of rs is None.", None),
+    ("None in a generator, attribute", ["import types\nrs=[types.SimpleNamespace(v=1),None,None]", "sum(r.v for r in rs)"], "none-used", "Item 1 of rs is None (1 more of its 3 items are).", None),
+    ("None inside an item", ["rs=[{'v':{'w':1}},{'v':None}]", "[r['v']['w'] for r in rs]"], "none-used", "r['v'] is None for item 1 of rs", None),
+    ("None gathered", ["import asyncio\nasync def f(i):\n    if i<1: return {'v':i}", "async def main():\n    rows=await asyncio.gather(f(0),f(1))\n    return sum(r['v'] for r in rows)\nasyncio.run(main())"], "none-used", "Item 1 of rows is None.", None),
+    ("a program that is not there", ["import subprocess\nsubprocess.run(['nosuchcmd'])"], "missing-program", "No program 'nosuchcmd' is on the PATH", None),
+    ("a command in one text", ["import subprocess\nsubprocess.run('nosuchcmd -l')"], "missing-program", "is taken for the program's name", None),
+    ("printed to ascii", ["import sys,io\nold=sys.stdout\nsys.stdout=io.TextIOWrapper(io.BytesIO(),encoding='ascii')\ntry:\n    print('\u00e9')\nfinally:\n    sys.stdout=old"], "wrong-encoding", "The output is written in ascii", None),
+    ("a set as JSON", ["import json", "json.dumps({1,2})"], "not-serializable", "{1,2} is a set", "json.dumps(sorted({1,2}))"),
+    ("rows of a table", [DF, "for i,row in df: pass"], "rows-of-table", "the names of its columns", "for i,row in df.iterrows(): pass"),
+    ("rows of a table, gathered", [DF, "[row for i,row in df]"], "rows-of-table", "the names of its columns", "[row for i,row in df.iterrows()]"),
+    ("a column in a query", [DF, "df.query('unit > 1')"], "near-miss-column", "it has 'units'", "df.query('units > 1')"),
+    ("a variable in a query", [DF, "low = 1", "df.query('units > low')"], "missing-key", "which a query calls @low", "df.query('units > @low')"),
+    ("a day that is none", [f"{PD}s=pd.Series(['2024-01-01','2024-02-30'])", "pd.to_datetime(s)"], "no-date", "February 2024 has 29 days. It stands in s, row 1", None),
+    ("names of columns", [PD, "pd.DataFrame([[1,2]], columns=['a','b','c'])"], "length-mismatch", "columns= gives 3 names ('a', 'b', 'c'), and the rows have 2 values", None),
+    ("a column of polars", ["import polars as pl\nplf=pl.DataFrame({'a':[1]})", "plf['pop']=3"], "polars-assignment", "cannot be changed by plf['pop'] =", "plf = plf.with_columns(pl.lit(3).alias('pop'))"),
+    ("no engine", [DF, "import sys, pytest\nwith pytest.MonkeyPatch.context() as p:\n    p.setitem(sys.modules, 'pyarrow', None)\n    p.setitem(sys.modules, 'fastparquet', None)\n    df.to_parquet('x.parquet')"], "missing-engine", "pyarrow or fastparquet", None),
+    ("a directory to write to", [DF, "df.to_csv('no_such_directory/x.csv')"], "missing-directory", "The directory 'no_such_directory' does not exist", None),
+    ("a name nobody defined", ["x = 1", "totally_unknown_thing"], "unknown-name", "no cell that ran defines it", None),
+    ("a name of a failed cell", ["1/0\nzzq=3", "zzq"], "cell-failed", "that cell failed before", None),
 ]  # fmt: skip
 QUIET = [
     ("parentheses that are there", [INTS, "df[(df.a > 1) & (df.b > 'x')]"], "Parentheses are missing"),
@@ -73,6 +93,15 @@ QUIET = [
     ("a name of a builtin, text", ["str='a'; str(3)"], "asked for with"),
     ("a label once", [f"{PD}s=pd.Series([1,2],index=['a','b'])", "s[0]"], "has no label"),
     ("a position of a column", [DF, "df.units.iloc[3]"], "3 = 3"),
+    ("no item is None", ["rs=[{'v':1}]", "[r['w'] for r in rs]"], "is None"),
+    ("None of another list", ["rs=[{'v':1}]; qs=[None]", "[q['v'] for r in rs for q in qs]"], "of rs is None"),
+    ("a working directory", ["import subprocess\nsubprocess.run(['ls'], cwd='/no_such_directory')"], "PATH"),
+    ("a program is no file", ["import subprocess\nsubprocess.run(['nosuchcmd'])"], "Look at what is there"),
+    ("written to a file", ["import io\nf=io.TextIOWrapper(io.BytesIO(),encoding='ascii')", "print('\u00e9', file=f)"], "PYTHONIOENCODING"),
+    ("printed to ascii", ["import sys,io\nold=sys.stdout\nsys.stdout=io.TextIOWrapper(io.BytesIO(),encoding='ascii')\ntry:\n    print('\u00e9')\nfinally:\n    sys.stdout=old"], "Write with"),
+    ("pairs", ["xs=[(1,2,3)]", "for a,b in xs: pass"], "iterrows"),
+    ("a name made", ["def f():\n    global qqz\n    qqz = 1", "qqz"], "no cell that ran"),
+    ("a name like another", ["total_count = 1", "total_cout"], "no cell that ran"),
     ("an unlike variable", ["import os", "os.environ['QXZWVUTSRQ_9']"], "spelled almost"),
 ]  # fmt: skip
 
@@ -109,3 +138,26 @@ def test_both_sides_of_a_false_expression_are_told(doubted):
     assert "sum(parts) is 3 and total is 4" in told.cause
     (other,) = doubted("sum(parts) == total", "def sum(x): return 9", "parts = [1]\ntotal = 4")
     assert "sum(parts) is" not in other.cause
+
+
+def test_a_value_that_is_none_is_traced(doubted):
+    """`ai_debug(v)` of a None says which function and which path gave it, as `v + 1` does."""
+    (told,) = doubted("v", "def f(x):\n    if x > 1:\n        return x", "v = f(0)")
+    assert "v is None: f() falls off its end" in told.cause
+    (told,) = doubted("v", "xs = [3, 1]", "v = xs.sort()")
+    assert told.fix is not None
+    assert told.fix.after == "v = sorted(xs)"
+
+
+@pytest.mark.parametrize("cell", ["v = 0", "v = ''", "v = []"])
+def test_a_value_that_is_not_none_is_not_traced(doubted, cell):
+    """Zero and what is empty are no None."""
+    assert not [each for each in doubted("v", cell) if each.rule == "none-used"]
+
+
+def test_a_source_file_that_is_not_utf_8(debugged, tmp_path):
+    """A module saved in another encoding: the byte, and the two ways out."""
+    (tmp_path / "latin_saved.py").write_bytes(b"x = '\xe9'\n")
+    (told, *_) = debugged(f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nimport latin_saved")
+    assert "The file is not in UTF-8" in told.cause
+    assert "coding:" in told.remedy
