@@ -39,3 +39,13 @@ def shown_path(file: str, project_dir: str) -> str:
     if within:
         return file[len(max(within, key=len)) :].replace(os.sep, "/")
     return "/".join(file.replace(os.sep, "/").split("/")[-2:])
+
+
+def shown_directory(path: str) -> str:
+    """Return a directory as people read it: below the home directory from `~` on, elsewhere its
+    last part; what a report says must not name the machine."""
+    full = os.path.abspath(path)
+    home = os.path.expanduser("~").rstrip(os.sep) + os.sep
+    if len(home) > 1 and full.startswith(home):
+        return f"~/{full[len(home) :]}".replace(os.sep, "/")
+    return os.path.basename(full) or full

@@ -27,7 +27,7 @@ from aiex_ipy.grounding.failure.frames import steps_of
 from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
 from aiex_ipy.grounding.failure.sources import library_of
 from aiex_ipy.grounding.fix import Fix
-from aiex_ipy.grounding.owners import is_users, shown_path
+from aiex_ipy.grounding.owners import is_users, shown_directory, shown_path
 
 
 def missing_module(moment: Moment) -> Iterator[Diagnosis]:
@@ -78,7 +78,10 @@ def missing_module(moment: Moment) -> Iterator[Diagnosis]:
         rule="missing-package",
         cause=f"The module {root!r} is not installed in this environment{other}.",
         certainty="certain" if known else "possible",
-        evidence=(f"{where(frame)}: {_statement(frame)}", f"this Python is {sys.prefix}"),
+        evidence=(
+            f"{where(frame)}: {_statement(frame)}",
+            f"this Python is the one of {shown_directory(sys.prefix)!r}",
+        ),
         remedy=f"Install it: {'%' if frame.source and frame.source.cell else 'python -m '}pip "
         f"install {distribution}",
     )

@@ -19,6 +19,7 @@ from aiex_ipy.grounding.diagnosis.sight import (
 )
 from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
 from aiex_ipy.grounding.fix import Fix
+from aiex_ipy.grounding.owners import shown_directory
 
 MOST_ENTRIES = 2_000
 """Entries of a directory looked at."""
@@ -60,7 +61,8 @@ def missing_file(moment: Moment) -> Iterator[Diagnosis]:
         yield _diagnosis(
             frame,
             path,
-            f"{path!r} is looked for in the working directory {os.getcwd()!r}; it is in {place}",
+            f"{path!r} is looked for in the working directory {shown_directory('.')!r}; it is in "
+            f"{place}",
             f"Use {full!r}, or a path relative to __file__ or to the notebook.",
             "certain",
         )
@@ -91,7 +93,7 @@ def missing_file(moment: Moment) -> Iterator[Diagnosis]:
     yield _diagnosis(
         frame,
         path,
-        f"there is no {name!r} in {os.path.abspath(directory or '.')!r}",
+        f"there is no {name!r} in {shown_directory(directory or '.')!r}",
         f"Look at what is there: {listed or 'nothing'}.",
         "certain",
     )
@@ -154,7 +156,7 @@ def _from_elsewhere(moment: Moment, frame: LiveFrame, path: str) -> tuple[str, s
         if top and os.path.realpath(top) != os.path.realpath("."):
             full = os.path.join(top, path)
             if os.path.exists(full):
-                return f"{label}, {top!r}", full
+                return f"{label}, {shown_directory(top)!r}", os.path.relpath(full)
     here = os.path.basename(path)
     for entry in _directories("."):
         if os.path.exists(os.path.join(entry, here)):
@@ -183,7 +185,7 @@ def _missing_directory(frame: LiveFrame, path: str, directory: str) -> Iterator[
     yield Diagnosis(
         rule="missing-directory",
         certainty="certain",
-        cause=f"The directory {parent!r} does not exist (from {os.getcwd()!r}).",
+        cause=f"The directory {parent!r} does not exist (from {shown_directory('.')!r}).",
         evidence=(f"{where(frame)}: {text_of(frame.node, 60)}",),
         remedy=f"Make it first: os.makedirs({directory!r}, exist_ok=True)."
         if _writes(frame)
