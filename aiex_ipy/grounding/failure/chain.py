@@ -3,9 +3,11 @@ code of the user's."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import FunctionType, TracebackType
 from typing import Any
 
+from aiex_ipy.grounding.failure import printed
 from aiex_ipy.grounding.failure.evaluate import attribute, lookup
 from aiex_ipy.grounding.failure.frames import Stack, expression_in, steps_of, tell, window
 from aiex_ipy.grounding.failure.moment import LiveFrame
@@ -22,6 +24,8 @@ MOST_MEMBERS = 8
 """Members of a group told at each level."""
 MOST_DEPTH = 4
 """Levels of groups in groups."""
+MOST_PRINTED = 40_000
+"""Characters, from the end, in which another process's traceback is looked for."""
 MESSAGE_CHARACTERS = 2_000
 NOTE_CHARACTERS = 500
 MOST_NOTES = 8
@@ -47,6 +51,23 @@ class Chain:
         for each, relation in reversed(shown):  # the one to explain first: time is short
             self.errors.insert(0, self._record(each, relation, top=each is error))
         self._drop_doubles()
+        self._tell_texts([each for each, _ in shown])
+
+    def _tell_texts(self, errors: Sequence[BaseException]) -> None:
+        """Tell what another process died of, whose traceback an error has as a text alone."""
+        for error in errors:
+            text = _printed_in(error)
+            if not text:
+                continue
+            told = printed.of_process(text, self._sources)
+            if not told:
+                continue
+            own = type_name(type(error))
+            at = next((n for n, each in enumerate(self.errors) if each.type == own), 0)
+            if "RemoteTraceback" in own:
+                self.errors[at : at + 1] = told
+            else:
+                self.errors[at:at] = told
 
     def _drop_doubles(self) -> None:
         """Leave out an error of a library's that says what the next one says, as pandas has."""
@@ -142,6 +163,20 @@ def message_of(error: BaseException) -> str:
         half = MESSAGE_CHARACTERS // 2
         text = f"{text[:half]} [… {len(text) - 2 * half} characters …] {text[-half:]}"
     return text
+
+
+def _printed_in(error: BaseException) -> str:
+    """The traceback of another process that an error carries: what a worker of a pool sent, or
+    what a command wrote to its stderr."""
+    held = instance_dict(error)
+    for name in ("tb", "stderr", "output"):
+        found, text = lookup(held, name)
+        if found and type(text) is bytes:
+            text = text[-MOST_PRINTED:].decode(errors="replace")
+        if found and type(text) is str and printed.HEADER in text[-MOST_PRINTED:]:
+            text = text[-MOST_PRINTED:].strip().strip('"').strip()
+            return (printed.reports(text) or [""])[-1]
+    return ""
 
 
 def _safe_str(method: Any) -> bool:

@@ -22,6 +22,7 @@ from aiex_ipy.grounding.owners import is_users, shown_path
 MOST_CHARACTERS = 400_000
 """Of a longer text the beginning and the end are read."""
 MOST_FRAMES = 12
+HEADER = "Traceback (most recent call last)"
 CAUSE = "The above exception was the direct cause of the following exception:"
 CONTEXT = "During handling of the above exception, another exception occurred:"
 
@@ -40,6 +41,9 @@ _ARROW = re.compile(r"^-+>\s?(?P<line>\d+)\s?(?P<text>.*)$")
 _NUMBERED = re.compile(r"^\s+(?P<line>\d+)\s(?P<text>.*)$")
 _ERROR = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?::\s?(?P<message>.*))?$")
 _REPEATED = re.compile(r"^\s*\[Previous line repeated (?P<times>\d+) more times?\]")
+_SHORT = re.compile(r"^(?P<file>\S+\.py):(?P<line>\d+): in (?P<function>.+)$")
+"""A frame as pytest prints it of a test that could not be imported."""
+_SHORT_ERROR = re.compile(r"^E {3}(?=\S)")
 _MEMBER = re.compile(r"^\s*\+-?\+?-{4,} (?P<number>\d+|\.\.\.) -{4,}$")
 _ENDINGS = ("Error", "Exception", "Warning", "Group", "Exit", "Interrupt", "Iteration")
 _PREFIX = re.compile(r"^\s*[|+]-?\s?")
@@ -47,11 +51,13 @@ _PREFIX = re.compile(r"^\s*[|+]-?\s?")
 
 def looks_printed(text: str) -> bool:
     """True for a text that holds a traceback as Python or IPython prints it."""
-    if "Traceback (most recent call last)" in text:
+    if HEADER in text:
         return True
     lines = text.strip().splitlines()
     if any(_FATAL.match(each) for each in lines):
         return True
+    if any(_SHORT.match(each) for each in lines):
+        return any(_SHORT_ERROR.match(each) for each in lines)
     return any(_FRAME.match(each) for each in lines) and any(
         _ERROR.match(each) and each.partition(":")[0].endswith(("Error", "Exception", "Warning"))
         for each in lines
@@ -68,6 +74,34 @@ def read(text: str, sources: Sources) -> tuple[ErrorRecord, ...]:
     if fatal is not None:
         return (_fatal(lines[fatal:], sources),)
     return tuple(_chain(lines, sources, 0))
+
+
+def reports(text: str) -> list[str]:
+    """Return the tracebacks that were printed one after the other, each with its chain."""
+    found: list[list[str]] = []
+    said = ""
+    for line in _COLOURS.sub("", text).splitlines():
+        if _HEADER.match(line) and not line[0].isspace() and said not in (CAUSE, CONTEXT):
+            found.append([])
+        if found:
+            found[-1].append(line)
+        said = line.strip() or said
+    return ["\n".join(each) for each in found]
+
+
+def of_process(text: str, sources: Sources) -> tuple[ErrorRecord, ...]:
+    """Return the errors that another process printed, as the cause of one in this process; a note
+    tells their place."""
+    errors = read(text, sources)
+    if not errors:
+        return ()
+    last = errors[-1]
+    own = [each for each in last.frames if each.user] or list(last.frames)
+    note = "raised in another process"
+    if own:
+        code = f": {own[-1].text}" if own[-1].text else ""
+        note += f" at {own[-1].place}, line {own[-1].line}, in {own[-1].function}{code}"
+    return (*errors[:-1], replace(last, relation="cause", notes=(*last.notes, note)))
 
 
 def _fatal(lines: Sequence[str], sources: Sources) -> ErrorRecord:
@@ -186,7 +220,13 @@ def _read(lines: Sequence[str], sources: Sources) -> _Reading:
                 found.frames[-1] = replace(
                     last, repeated=int(times["times"]), repeating=(last.function,)
                 )
-        elif (place := _FRAME.match(line)) or (place := _CELL.match(line)):
+        elif found.frames and _SHORT_ERROR.match(line):
+            found.line(line[4:])
+        elif (
+            (place := _FRAME.match(line))
+            or (place := _SHORT.match(line))
+            or (place := _CELL.match(line))
+        ):
             end = number
             while end < len(lines) and _belongs(lines[end]):
                 end += 1
