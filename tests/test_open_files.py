@@ -24,6 +24,7 @@ OWN_FILES = {
     "aiex_ipy/grounding/diagnosis/origin.py": "the source of code that ran, as Python has read it",
     "aiex_ipy/grounding/diagnosis/syntax.py": "the source of code that did not parse",
     "aiex_ipy/grounding/crash/record.py": "what a child process left of its crash",
+    "aiex_ipy/grounding/crash/writing.py": "what a child process leaves of its crash",
     "aiex_ipy/grounding/failure/printed.py": "code that a printed traceback shows, as it shows it",
     "aiex_ipy/grounding/failure/process.py": "the source of code that another process runs",
     "aiex_ipy/grounding/failure/sources.py": "the source of code that ran, as Python has read it",

@@ -10,10 +10,11 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from types import FrameType
 from typing import IO, Any, NamedTuple
 
 from aiex_ipy.errors import UsageError
-from aiex_ipy.grounding.crash.record import Crash, environment, failed_tests, read
+from aiex_ipy.grounding.crash.record import Left, environment, read
 
 MOST_STDERR = 200_000
 """Bytes of the program's stderr that are kept, the last ones: where no hook could run, the
@@ -21,13 +22,13 @@ traceback is read from them."""
 
 
 class Ended(NamedTuple):
-    """How a program ended. `crash` is what it wrote of its failure, None where it wrote nothing;
-    `stderr` the end of what it said, `tests` how many failed tests were captured."""
+    """How a program ended: `left` is what it wrote of its failure, `stderr` the end of what it
+    said. `stopped` is the signal that ended us, which was passed on to it, 0 where none came."""
 
     code: int
-    crash: Crash | None
+    left: Left
     stderr: str
-    tests: int = 0
+    stopped: int = 0
 
     @property
     def how(self) -> str:
@@ -44,39 +45,61 @@ def run(command: list[str], *, apart: bool = False) -> Ended:
     """Run `command` to its end; stdin and stdout are its own, stderr passes through. With `apart`
     its stdout goes to our stderr.
 
-    An interrupt at the terminal reaches the program, whose end is then awaited. Raises UsageError
-    when it cannot be started.
+    An interrupt at the terminal reaches the program, whose end is then awaited; what else is to
+    end us ends the program. Raises UsageError when it cannot be started.
     """
     with tempfile.TemporaryDirectory(prefix="aiex-crash-") as place:
         written = str(Path(place) / "crash.jsonl")
         kept = bytearray()
-        handler = signal.signal(signal.SIGINT, _leave_to_the_program)
+        ending = _Ending()
+        handlers = {each: signal.signal(each, ending) for each in _ENDINGS}
         try:
-            process = _start(command, written, apart)
+            process = ending.process = _start(command, written, apart)
+            ending.pass_on()
             assert process.stderr is not None
             reader = threading.Thread(target=_pass_on, args=(process.stderr, kept), daemon=True)
             reader.start()
             code = process.wait()
             reader.join(timeout=1)  # a child of the program's may hold the pipe open
         finally:
-            signal.signal(signal.SIGINT, handler)
-        crash = read(written)
-        tests = failed_tests(written)
-    return Ended(code, crash, kept.decode("utf-8", "replace"), tests)
+            for each, handler in handlers.items():
+                signal.signal(each, handler)
+        left = read(written)
+    return Ended(code, left, kept.decode("utf-8", "replace"), ending.number)
 
 
-def _leave_to_the_program(number: int, frame: object) -> None:
-    """Do nothing: the terminal sends an interrupt to the program too. Unlike an ignored signal a
-    handler is not inherited."""
+class _Ending:
+    """Takes the signals that are to end us. An interrupt the terminal sends to the program too, so
+    nothing is done; unlike an ignored signal a handler is not inherited."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+        self.number = 0
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.number = number
+        self.pass_on()
+
+    def pass_on(self) -> None:
+        """Send the program what came, unless it has it or has ended."""
+        if self.process is not None and self.number not in (0, signal.SIGINT):
+            self.process.send_signal(self.number)
+
+
+_ENDINGS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
 
 
 def _start(command: list[str], written: str, apart: bool) -> subprocess.Popen[bytes]:
     if command[0] in ("python", "python3") and shutil.which(command[0]) is None:
         command = [sys.executable, *command[1:]]
-    env = {**environment(written), "PYTHONFAULTHANDLER": "1"}
     try:
         return subprocess.Popen(
-            command, env=env, stdout=sys.stderr if apart else None, stderr=subprocess.PIPE
+            command,
+            env=environment(written),
+            stdout=sys.stderr if apart else None,
+            stderr=subprocess.PIPE,
         )
     except OSError as error:
         raise UsageError(

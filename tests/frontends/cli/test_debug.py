@@ -120,6 +120,27 @@ def test_an_interrupt_ends_the_program_and_is_explained(aiex: Run, tmp_path: Pat
     os.killpg(started.pid, signal.SIGINT)
     out, err = started.communicate(timeout=60)
     assert "KeyboardInterrupt" in out and "slow.py, line 3" in out, err
+    assert started.returncode == 130
+
+
+def test_what_ends_aiex_ends_the_program(tmp_path: Path) -> None:
+    """SIGTERM is passed on, and no program stays behind."""
+    code = "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)\n"
+    started = subprocess.Popen(
+        [AIEX, "ai", "debug", "--", sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "AIEX_DEFAULT_PROVIDER": "none"},
+    )
+    assert started.stdout is not None
+    program = int(started.stdout.readline())
+    started.terminate()
+    started.communicate(timeout=60)
+    assert started.returncode == 143
+    with pytest.raises(ProcessLookupError):
+        os.kill(program, 0)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +152,8 @@ def test_an_interrupt_ends_the_program_and_is_explained(aiex: Run, tmp_path: Pat
         (["crash.py"], "aiex ai debug -- python crash.py"),
         (["--", "no-such-program"], "cannot be started"),
         (["-"], "no traceback"),
-        (["999999999"], "no process 999999999"),
+        (["999999999"], "no process 999999999. Check the process id."),
+        (["0"], "no process 0. Check the process id."),
         (["nothing.txt"], "does not exist"),
     ],
 )
@@ -171,3 +193,72 @@ def test_several_failed_tests_are_counted(aiex: Run, tmp_path: Path) -> None:
     done = aiex("--", sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_two.py")
     assert "ZeroDivisionError" in done.stdout
     assert "first of 2 failed tests" in done.stderr
+
+
+def test_a_python_that_cannot_be_watched_is_said(aiex: Run) -> None:
+    """`-I`, `-E` and `-S` keep us out: only what was printed is read, and that is what is said."""
+    for flags in (["-I"], ["-E", "-s"], ["-S"]):
+        done = aiex("--", sys.executable, *flags, "crash.py")
+        assert "crash.py, line 3, in pick" in done.stdout
+        assert "it was not watched (no Python, or one with -I, -E or -S)" in done.stderr
+
+
+def test_a_command_that_died_is_told_with_its_traceback(aiex: Run, tmp_path: Path) -> None:
+    """The program's own failure is that a command of it failed: what the command printed, to the
+    terminal or to the program, is told as the cause."""
+    for captured in ("False", "True"):
+        (tmp_path / "main.py").write_text(
+            "import subprocess, sys\nsubprocess.run([sys.executable, 'crash.py'], check=True, "
+            f"capture_output={captured})\n"
+        )
+        done = aiex("--output", "json", "--", sys.executable, "main.py")
+        cause, error = json.loads(done.stdout)["failure"]["errors"]
+        assert (cause["type"], cause["relation"]) == ("IndexError", "cause")
+        note = "raised in another process at crash.py, line 3, in pick: return items[len(items)]"
+        assert cause["notes"] == [note]
+        assert error["type"] == "CalledProcessError"
+
+
+def test_what_pytest_prints_on_stderr_is_read(aiex: Run) -> None:
+    """A broken conftest in an environment without aiex: its file, line and error."""
+    printed = (
+        "ImportError while loading conftest '/home/x/conftest.py'.\n"
+        "conftest.py:1: in <module>\n    import nope\n"
+        "E   ModuleNotFoundError: No module named 'nope'\n"
+    )
+    said = aiex("-", stdin=printed).stdout
+    assert "ModuleNotFoundError: No module named 'nope'" in said
+    assert "conftest.py, line 1, in <module>" in said
+
+
+def test_no_report_names_the_machine(aiex: Run, tmp_path: Path) -> None:
+    """Neither the directories of a user nor addresses and thread ids stand in the JSON."""
+    programs = {
+        "lost": "open('data/x.csv')\n",
+        "missing": "import no_such_thing\n",
+        "fallen": "import os, threading, time\n"
+        "threading.Thread(target=time.sleep, args=(9,), daemon=True).start()\n"
+        "os.kill(os.getpid(), 11)\n",
+        "pool": "import multiprocessing\ndef work(n):\n    return [][n]\n"
+        "multiprocessing.Pool(1).map(work, [1])\n",
+    }
+    for name, text in programs.items():
+        (tmp_path / f"{name}.py").write_text(text)
+        done = aiex("--output", "json", "--", sys.executable, f"{name}.py")
+        assert json.loads(done.stdout)["failure"]["title"]
+        for each in (str(tmp_path), sys.prefix, sys.base_prefix, "0x"):
+            assert each not in done.stdout, name
+
+
+def test_a_process_that_dies_while_the_program_ends_well(aiex: Run, tmp_path: Path) -> None:
+    """It is explained, and which process it was is said; of a spawned one the printed traceback."""
+    text = (
+        "import multiprocessing as m\ndef work(n):\n    return [1][n]\n"
+        "if __name__ == '__main__':\n"
+        "    p = m.get_context({!r}).Process(target=work, args=(3,)); p.start(); p.join()\n"
+    )
+    for method, said in (("fork", "the process 'ForkProcess-1'"), ("spawn", "on its stderr")):
+        (tmp_path / "main.py").write_text(text.format(method))
+        done = aiex("--", sys.executable, "main.py")
+        assert "main.py, line 3, in work" in done.stdout
+        assert said in done.stderr and "exit code 0" in done.stderr

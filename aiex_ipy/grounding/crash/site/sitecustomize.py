@@ -1,4 +1,7 @@
-"""Runs before a child's program: installs the hooks, then the user's own `sitecustomize`."""
+"""Runs before a child's program: installs the hooks, then the user's own `sitecustomize`.
+
+The environment is put back as it was: what the program starts is left alone.
+"""
 
 import os
 import sys
@@ -17,15 +20,17 @@ if _place:
     if _added:
         sys.path.append(_root)
     try:
+        import faulthandler
+
+        faulthandler.enable()
+    except Exception:  # noqa: S110  a Python whose stderr is closed: nothing to print to
+        pass
+    try:
         from aiex_ipy.grounding.crash.hook import install
 
         install(_file)
-        if not _added:  # else a pytest could not find the plugin
-            os.environ["AIEX_CRASH_TESTS"] = _file
-            _plugins = [os.environ.get("PYTEST_PLUGINS"), "aiex_ipy.grounding.crash.pytest_plugin"]
-            os.environ["PYTEST_PLUGINS"] = ",".join(each for each in _plugins if each)
-    except ImportError as _trouble:
-        print(f"aiex cannot be imported by this Python: {_trouble}", file=sys.stderr)
+    except Exception:  # noqa: S110  an older Python, which cannot read our code: not watched
+        pass
     finally:
         if _added:
             sys.path.remove(_root)
