@@ -17,6 +17,8 @@ from msgspec import Struct
 from aiex_ipy.grounding.cells import RanCell
 from aiex_ipy.grounding.dataflow.statements import Run, steps_behind
 from aiex_ipy.grounding.dataflow.values import Thing
+from aiex_ipy.grounding.effects import MUTATORS
+from aiex_ipy.grounding.live.static import MISSING, class_attribute, instance_dict, module_of
 from aiex_ipy.grounding.python import Uncollected
 
 _SINGLE = (int, float, complex, str, bytes, bool, type(None), type, ModuleType, FunctionType)
@@ -29,6 +31,38 @@ class SlicedCell(Struct, frozen=True, kw_only=True):
     cell: RanCell
     index: int
     lines: tuple[tuple[int, int], ...] = ()
+
+
+_TABLES = ("pandas", "polars")
+_IN_PLACE = frozenset(
+    ("drop_in_place", "hstack", "insert_column", "replace_column", "set_flags", "vstack")
+)
+_HAND_OUT = frozenset(("agg", "apply", "map", "map_rows", "pipe", "transform"))
+"""Methods of tables that call what they are given, which may change anything."""
+
+
+class _LiveRun(Run):
+    """A run that looks at what names hold now, where the text alone does not tell what a call
+    does: the methods of tables give new ones, and one that does not exist did nothing."""
+
+    def __init__(self, live: Mapping[str, Any]) -> None:
+        super().__init__(module_source, star_names)
+        self._live = live
+
+    def leaves(self, name: str, method: str) -> bool:
+        value = self._live.get(name, MISSING)
+        if value is MISSING:
+            return False
+        kind = type(value)
+        if module_of(kind).startswith(_TABLES):
+            return method not in MUTATORS and method not in _HAND_OUT | _IN_PLACE
+        own = instance_dict(value)
+        plain = class_attribute(kind, "__getattr__") is MISSING
+        lacks = plain and method not in own and class_attribute(kind, method) is MISSING
+        return self.failing and lacks
+
+    def is_nowhere(self, name: str) -> bool:
+        return bool(self._live) and name not in self._live
 
 
 def slice_cells(
@@ -56,7 +90,7 @@ def slice_statements(
 ) -> tuple[SlicedCell, ...]:
     """Return the cells of `slice_cells`, each with the statements that matter."""
     ran = cells[: len(cells) if before is None else before]
-    run = Run(module_source, star_names)
+    run = _LiveRun(live or {})
     with Uncollected():
         for each in ran:
             run.add(each.code, ok=each.ok)

@@ -17,7 +17,7 @@ from aiex_ipy.messages import Answer
 from aiex_ipy.operations.ask import finished
 from aiex_ipy.operations.base import Ask, Grounding, Problem, Request, Result
 from aiex_ipy.operations.fixing import broken, proposed_fix
-from aiex_ipy.operations.inputs import context_subjects
+from aiex_ipy.operations.inputs import context_subjects, missing_paths
 from aiex_ipy.operations.view import View
 from aiex_ipy.prompts.failure import sections
 from aiex_ipy.prompts.fit import Prompt, Section
@@ -102,6 +102,7 @@ class DebugOperation:
             subjects=(*seen, *context),
             extra={
                 "context": context,
+                "notices": missing_paths(request.context, view),
                 "ruff": view.ruff,
                 "sections": parts,
                 "shown": shown,
@@ -113,7 +114,7 @@ class DebugOperation:
         return DebugReport(
             failure=request.failure,
             diagnoses=grounding.extra["diagnoses"],
-            notices=_unnamed(request.failure),
+            notices=(*_unnamed(request.failure), *grounding.extra["notices"]),
         )
 
     def prompt(self, request: DebugRequest, grounding: Grounding) -> Ask:

@@ -91,7 +91,11 @@ def _other_frames(failure: Failure, frame: FrameRecord | None) -> list[Section]:
             title = f"Frames of the member {member.type}: {member.message}"
             found += _frames(title, stack_lines(member, without=frame), rank)
     for name, frames in failure.stacks:
-        lines = [part for each in frames if each is not frame for part in _told(each)]
+        lines = [
+            part
+            for each in frames
+            for part in (*gap_lines(each), *([] if each is frame else _told(each)[:1]))
+        ]
         found += _frames(f"Stack of {name}, outermost first", lines, 2 if not error else 6)
     return found
 

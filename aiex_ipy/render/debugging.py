@@ -100,7 +100,7 @@ def parts(failure: Failure) -> list[Part]:
     if callers:
         found.append(("Called from", callers))
     for name, frames in failure.stacks:
-        found.append((f"Stack of {name}", [each for f in frames for each in _one_line(f)]))
+        found.append((f"Stack of {name}", [each for f in frames for each in _downwards(f)]))
     if failure.cells:
         labels = ", ".join(each.label for each in failure.cells)
         made = _made(failure) if failure.kind == "value" else []
@@ -149,9 +149,14 @@ def _one_line(frame: FrameRecord) -> list[str]:
     return [shown if len(shown) <= WIDTH else f"{shown[: WIDTH - 1]}…", *gap_lines(frame)]
 
 
+def _downwards(frame: FrameRecord) -> list[str]:
+    """A frame of a stack told outermost first: what was left out before it stands above it."""
+    own, *gap = _one_line(frame)
+    return [*gap, own]
+
+
 def _values(values: Sequence[Description], most: int = 8) -> list[str]:
-    lines = [line(each) for each in values[:most]]
-    lines = [each if len(each) <= WIDTH else f"{each[: WIDTH - 1]}…" for each in lines]
+    lines = [line(each, WIDTH) for each in values[:most]]
     return lines + ([f"… {len(values) - most} more"] if len(values) > most else [])
 
 

@@ -417,3 +417,28 @@ def test_code_that_calls_itself_in_every_way_ends() -> None:
 
     cells = ran(Path(tabnanny.__file__).read_text("utf-8"), "x = main()", "y = 1")
     assert 1 in [cell.number for cell in slice_cells(cells, ["x"])]
+
+
+def test_cells_that_only_look_are_no_makers() -> None:
+    """Shown tables, failed calls and questions to aiex made nothing of a table."""
+    import pandas as pd
+
+    df = pd.DataFrame({"k": [1]})
+    codes = (
+        "import pandas as pd",
+        "df = pd.DataFrame({'k': [1]})",
+        "pd.DataFrame({'z': [1]})",
+        ("df.mrge(df)",),
+        ("m3 = df.merge(df, on='nosuch')",),
+        ("nosuch(df)",),
+        "df.plot()",
+        "ai_doc(df.merge)",
+        "r = ai_debug(df)",
+        "%aiex debug df",
+        "pd.set_option('display.width', 9)",
+        "df['n'] = 2",
+        "df.insert(0, 'x', 1)",
+        "change(df)",
+    )
+    live = {"pd": pd, "df": df, "r": 1, "ai_doc": print, "change": print}
+    assert behind("df", *codes, live=live) == [1, 2, 12, 13, 14]

@@ -122,3 +122,21 @@ def test_the_json_is_the_same_everywhere() -> None:
     }
     assert os.getcwd() not in text
     assert render(report_of(chained()), "json") == render(report_of(chained()), "json")
+
+
+def test_what_was_folded_stands_before_the_frame_it_precedes() -> None:
+    """A stack told outermost first has its folded frames above the frame they called."""
+    from msgspec.structs import replace
+
+    from aiex_ipy.grounding.failure.record import FrameRecord
+    from aiex_ipy.prompts.failure import sections
+
+    frame = FrameRecord(function="work", place="job.py", line=3, user=True)
+    inner = replace(frame, function="inner", folded=3, libraries=("threading",))
+    failure = replace(CASES["value"].failure, stacks=(("thread 'w'", (frame, inner)),))
+    text = render(DebugReport(failure=failure), "text")
+    text = text.partition("Stack of thread 'w'")[2]
+    gap = text.index("[… 3 frames of threading …]")
+    assert text.index("in work") < gap < text.index("in inner")
+    told = next(e.text for e in sections(failure, (), None) if e.title.startswith("Stack of"))
+    assert told.index("in work") < told.index("[… 3 frames")

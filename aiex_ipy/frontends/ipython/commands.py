@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from aiex_ipy.engine.verbs import VERBS, Verb
@@ -52,6 +53,26 @@ def show_helpers(session: Session, helpers: Mapping[str, Any]) -> None:
             print(f"{name}\n    {helper!r}")
     print()
     show_help(session, [])
+
+
+def show_helper(helpers: Mapping[str, Any], name: str) -> None:
+    """Show one helper's head and docstring, then the magic's verb of that name with its options.
+
+    `name` may leave out `ai_`. Raises UnknownNameError for what is neither helper nor verb.
+    """
+    name = name.removeprefix("%aiex ").strip().removesuffix("()").replace("-", "_")
+    verb = "ask" if name == "ai" else name.removeprefix("ai_")
+    helper = helpers.get("ai" if name == "ask" else name) or helpers.get(f"ai_{name}")
+    if helper is None and verb not in VERBS and verb not in COMMANDS:
+        known = [*(each for each in helpers if callable(helpers[each])), *VERBS, *COMMANDS]
+        raise UnknownNameError(f"aiex has no helper {name!r}.", hint=near_miss(name, known))
+    if callable(helper):
+        said = indent(inspect.getdoc(helper) or "", "    ")
+        print(f"{helper.__name__}{_parameters(helper)}\n{said}\n")
+    if verb in VERBS:
+        print(usage(VERBS[verb]))
+    elif verb in COMMANDS:
+        print(f"%aiex {verb}\n    {_summary(verb)}")
 
 
 def _parameters(helper: Any) -> str:

@@ -18,7 +18,11 @@ def explain_here(debugger: Any, words: str) -> None:
         target = failure_here(debugger, session.failure)
         question = (words.strip(),) if words.strip() else ()
         request = debug_request(session.engine, target, around=session, context=question)
-        show_and_run(session, request)
+        report = show_and_run(session, request)
+        if question and report.model is None:
+            debugger.message(
+                f"Your question was asked of nobody, as no model spoke: {question[0]!r}"
+            )
     except AiexError as error:
         debugger.error(str(error))
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiex_ipy.frontends.ipython.configurable import Aiex
-from aiex_ipy.frontends.ipython.helpers import add_helpers
+from aiex_ipy.frontends.ipython.helpers import HELPERS, add_helpers
 from aiex_ipy.frontends.ipython.session import Session, forget_session, register_session
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Extension:
             """Ask a model, analyze and explain code. `%aiex help` tells the words."""
             from aiex_ipy.frontends.ipython.magics import run
 
-            return run(session, line, cell)
+            return run(session, line, cell, HELPERS)
 
         # IPython would evaluate each `{…}` of the line and replace it before we see it.
         aiex._ipython_magic_no_var_expand = True  # type: ignore[attr-defined]

@@ -156,12 +156,18 @@ def ai_status() -> Status:
     return status(current_session())
 
 
-def ai_help() -> None:
-    """Show the helpers with a line each, and the magic's verbs."""
-    from aiex_ipy.frontends.ipython.commands import show_helpers
+def ai_help(name: str = "") -> None:
+    """Show the helpers with a line each, and the magic's verbs; with a name all about that one.
+
+    `ai_help("debug")` shows the docstring of `ai_debug` and the options of `%aiex debug`.
+    """
+    from aiex_ipy.frontends.ipython.commands import show_helper, show_helpers
     from aiex_ipy.frontends.ipython.session import current_session
 
-    show_helpers(current_session(), HELPERS)
+    if name:
+        show_helper(HELPERS, name if isinstance(name, str) else getattr(name, "__name__", ""))
+    else:
+        show_helpers(current_session(), HELPERS)
 
 
 class Shortcuts:

@@ -11,7 +11,7 @@ import msgspec
 
 from aiex_ipy.errors import UsageError
 from aiex_ipy.frontends.ipython import words
-from aiex_ipy.frontends.ipython.commands import COMMANDS
+from aiex_ipy.frontends.ipython.commands import COMMANDS, show_help, show_helper
 from aiex_ipy.frontends.ipython.interpolation import interpolate
 from aiex_ipy.frontends.ipython.streaming import show_and_run
 from aiex_ipy.frontends.ipython.words import Words
@@ -25,13 +25,22 @@ if TYPE_CHECKING:
 DEBUG_QUESTION = "Why did this fail, and how is it mended?"
 
 
-def run(session: Session, line: str, cell: str | None) -> Any:
+def run(session: Session, line: str, cell: str | None, helpers: Mapping[str, Any]) -> Any:
     """Do what a magic's line and cell say; return the result where the cell uses it.
+
+    `helpers` are the functions by name whose docstrings `VERB --help` shows.
 
     Raises UsageError and UnknownNameError for words that cannot be understood, and the
     request's error.
     """
     spoken = words.split(line)
+    asked = [each for each in spoken if each not in ("--help", "-h")]
+    if cell is None and len(asked) < len(spoken) and len(asked[asked[:1] == ["ai"] :]) < 2:
+        if asked and asked[-1] != "ai":
+            show_helper(helpers, asked[-1])
+        else:
+            show_help(session, [])
+        return None
     if cell is None and (not spoken or spoken[0] in COMMANDS):
         COMMANDS[spoken[0] if spoken else "help"](session, spoken[1:])
         return None

@@ -76,9 +76,14 @@ VIEWS = _words(
 )
 """Library functions whose result may be their argument, or show it."""
 
+ASKING = _words("ai ai_complete ai_debug ai_doc ai_help ai_project ai_status ai_test_suggest H")
+"""Our own helpers, which only look; what `ai_eval` runs is a cell of its own."""
+
+_EFFECTS = ("random.", "set", "reset", "register", "seed", "option", "config", "use")
+
 _LIBRARIES = _words(
-    "IPython PIL altair attr attrs bokeh bs4 cv2 dask datasets duckdb httpx ipywidgets "
-    "joblib keras lightgbm matplotlib networkx nltk numpy pandas plotly polars psutil "
+    "IPython PIL aiex aiex_ipy altair attr attrs bokeh bs4 cv2 dask datasets duckdb httpx "
+    "ipywidgets joblib keras lightgbm matplotlib networkx nltk numpy pandas plotly polars psutil "
     "pyarrow pydantic requests rich scipy seaborn sklearn spacy sqlalchemy statsmodels "
     "sympy tensorflow torch tqdm transformers xarray xgboost yaml"
 )
@@ -89,6 +94,14 @@ def is_library(name: str) -> bool:
     for what is listed in `CHANGING`."""
     top = name.partition(".")[0]
     return top in _LIBRARIES or top in sys.stdlib_module_names
+
+
+def has_no_effect(name: str) -> bool:
+    """True for a library function that is called for nothing when nobody takes its result, as a
+    `pd.DataFrame(…)` whose value is shown: the module is as it was."""
+    top, _, rest = name.partition(".")
+    looks = top in ("aiex", "aiex_ipy") or (top != "os" and is_fresh(name))
+    return looks and not rest.startswith(_EFFECTS)
 
 
 def is_fresh(name: str) -> bool:

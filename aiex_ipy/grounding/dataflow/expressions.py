@@ -91,6 +91,16 @@ class Expressions:
         self.budget = MOST_STATEMENTS
         self.made = 0
         self.rest: Thing | None = None
+        self.failing = False
+        """The statement is the last of a cell that failed."""
+
+    def leaves(self, name: str, method: str) -> bool:
+        """True when what a name holds is known to be left as it is by a method of its."""
+        return False
+
+    def is_nowhere(self, name: str) -> bool:
+        """True when it is known that nothing was ever called so."""
+        return False
 
     # -- names
 
@@ -576,7 +586,9 @@ class Expressions:
             made |= elements(first)
         elif discarded and not calls.is_library(name):
             self.change(every)
-        if discarded:  # `np.random.seed(0)`: what is called for its effect has one
+        if discarded and not calls.has_no_effect(
+            name
+        ):  # `np.random.seed(0)`: what is called for its effect has one
             self.change(frozenset(thing for thing in receiver if isinstance(thing, Module)))
         if name in calls.VIEWS:
             return made | first | self.new(elements(first))
@@ -606,6 +618,9 @@ class Expressions:
             return made | self.new(written(receiver) | every) if receiver or every else made
         if name in calls.VIEW_METHODS:
             return made | elements(receiver) | every
+        holder = node.func.value if isinstance(node.func, ast.Attribute) else None
+        if isinstance(holder, ast.Name) and self.leaves(holder.id, name):
+            return made | self.new(receiver | every)
         self.change_at(node.func, receiver, every)
         return made | receiver | self.new(receiver | every)
 
@@ -630,7 +645,9 @@ class Expressions:
             if holder.once:  # what changes in the source later comes out of it
                 holder.hold(every, self.step)
             return made | frozenset((holder,))
-        if name not in _BUILTINS:
+        if name in calls.ASKING:
+            return self.new()
+        if name not in _BUILTINS and not (self.failing and self.is_nowhere(name)):
             self.change(every)
         return made | self.new(every)
 

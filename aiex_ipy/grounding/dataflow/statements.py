@@ -75,6 +75,7 @@ class Run(Expressions):
         last = text.body[-1] if text.body else None
         for statement in text.body:
             self._begin(statement.lineno, statement.end_lineno or statement.lineno)
+            self.failing = not ok and statement is last
             if ok:
                 self.statement(statement)
             elif statement is last and isinstance(statement, ast.Assign | ast.AnnAssign):

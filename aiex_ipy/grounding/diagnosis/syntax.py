@@ -141,7 +141,7 @@ def _meaning(error: SyntaxError, line: str, lines: list[str]) -> Meaning:  # noq
         name = word[1] if word else "print"
         found = re.match(rf"(\s*){name}\s+(.*?)\s*$", line)
         return (
-            f"{name} is a function in Python 3 and needs parentheses (this is Python 2)",
+            f"{name} is a function and needs parentheses; only Python 2 had it without them",
             (f"Write {name}(…)."),
             [f"{found[1]}{name}({found[2]})"] if found else None,
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.machinery import EXTENSION_SUFFIXES
 from typing import NamedTuple
 
@@ -132,7 +132,7 @@ class Finder:
             raise UnknownNameError(
                 f"{dotted!r} was not found: there is no module {parts[0]!r} in the project or on "
                 "sys.path.",
-                hint=near_miss(parts[0], self.modules()),
+                hint=_spelled_like(parts[0], self.modules()),
             )
         # A name bound in a package goes before a module of that name, as it does in Python.
         for n in range(1, used + 1):
@@ -563,3 +563,13 @@ def _listed(source: Source) -> set[str]:
             if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
                 found.add(inner.value)
     return found
+
+
+def _spelled_like(word: str, modules: Sequence[str]) -> str:
+    """The modules spelled like a word: of hundreds no others are worth naming."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, modules, 3)
+    if close:
+        return f"Did you mean {', '.join(map(repr, close))}?"
+    return "Give the object itself, or the name of an installed module."

@@ -7,7 +7,7 @@ import sys
 import zlib
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from aiex_ipy.grounding.evaluation.record import NameChange
@@ -132,6 +132,8 @@ def _content(value: Any) -> int | None:
     """Return a number that changes with the content; None where none is to be had without running
     code of the value's."""
     kind = type(value)
+    if kind is ModuleType:  # `plt` notes the current figure: no change of the user's data
+        return None
     if kind in SIZED:
         if len(value) > MOST_ITEMS:
             return len(value)

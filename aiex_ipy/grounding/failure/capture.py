@@ -272,11 +272,24 @@ def _value(target: Any, seen: _Seen, expression: str) -> None:
         seen.values += [each for each in more if each.name != expression]
     if seen.title:
         return
-    shown = told.value or f"a {told.type}"
+    shown = _seen_as(told)
     if reason is not None:
         shown = f"{shown}, which tells of an error"
     title = f"{expression} is {shown}" if expression else f"A value: {shown}"
     seen.title = title if len(title) <= TITLE_CHARACTERS else f"{title[:TITLE_CHARACTERS]}…"
+
+
+def _seen_as(told: Description) -> str:
+    """What a value is in a title: of tables and arrays their size, of others what is printed."""
+    name = told.type.rpartition(".")[2]
+    if told.shape is None or told.kind not in ("table", "column", "array"):
+        return told.value or f"a {told.type}"
+    article = "an" if name[:1] in "AEIOUaeio" else "a"
+    if 0 not in told.shape:
+        return f"{article} {name} of shape {told.shape}"
+    columns = f" with the columns {', '.join(each.name for each in told.columns[:8])}"
+    more = ", …" if len(told.columns) > 8 else ""
+    return f"an empty {name}{columns + more if told.columns else f' of shape {told.shape}'}"
 
 
 def _made_of(cells: Sequence[RanCell], seen: _Seen) -> list[Description]:

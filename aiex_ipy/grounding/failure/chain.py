@@ -237,6 +237,12 @@ def _add_place(error: BaseException, stack: Stack, sources: Sources) -> None:
     span = span if span[3] <= len(own_text) + 1 else None  # type: ignore[assignment]
     numbers = window(lines, line, inner=True) if fits else (Line(number=line, text=told),)
     place = sources.label(file) or shown_path(file, sources.project_dir)
+    if not any(
+        each.user for each in stack.records
+    ):  # what compiled it called nothing of the user's
+        stack.records.clear()
+        stack.live.clear()
+        stack.after, stack.libraries_after = 0, ()
     stack.records.append(
         FrameRecord(
             function="<module>",

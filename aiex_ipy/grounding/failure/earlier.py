@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from aiex_ipy.grounding.cells import RanCell
 from aiex_ipy.grounding.failure.evaluate import lookup
 from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
-from aiex_ipy.grounding.failure.variables import own_nodes, statement_of
+from aiex_ipy.grounding.failure.variables import module_names, own_nodes, statement_of
 from aiex_ipy.grounding.notebook import read_cell
 from aiex_ipy.grounding.slicing import slice_statements
 
@@ -48,14 +48,18 @@ def earlier_cells(moment: Moment) -> tuple[RanCell, ...]:
 
 
 def names_in(cells: Sequence[RanCell]) -> list[str]:
-    """Return the names that cells use, those of the newest first."""
+    """Return the names of the namespace that the statements of cells that matter use, those of the
+    newest first; names local to a function are none."""
     found: dict[str, None] = {}
     for cell in reversed(cells):
         try:
             tree = ast.parse(read_cell(cell.code).text)
         except (SyntaxError, ValueError, RecursionError):
             continue
-        found |= dict.fromkeys(each.id for each in ast.walk(tree) if isinstance(each, ast.Name))
+        for statement in tree.body:
+            lines = cell.lines or ((statement.lineno, statement.lineno),)
+            if any(first <= statement.lineno <= last for first, last in lines):
+                found |= dict.fromkeys(each.id for each in module_names(statement))
     return list(found)
 
 

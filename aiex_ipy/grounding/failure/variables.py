@@ -17,7 +17,7 @@ from aiex_ipy.grounding.failure.moment import LiveFrame
 from aiex_ipy.grounding.failure.sources import Sources
 from aiex_ipy.grounding.live.describe import describe
 from aiex_ipy.grounding.live.description import Description
-from aiex_ipy.grounding.live.static import derives, is_class
+from aiex_ipy.grounding.live.static import derives, is_class, module_of
 from aiex_ipy.grounding.owners import shown_path
 
 MOST_INNERMOST = 24
@@ -30,6 +30,16 @@ SECONDS = 0.12
 """What describing may take in one capture; values after that are counted, not described."""
 SHELL_NAMES = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
 """Names that IPython puts into every namespace."""
+
+_SCOPES = (
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.Lambda,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+)
 
 
 class Teller:
@@ -120,7 +130,8 @@ def _candidates(live: LiveFrame) -> Iterator[tuple[str, Any, bool]]:
 def _is_told(name: str, value: Any, *, argument: bool) -> bool:
     if name.startswith((".", "__", "@")) or name in SHELL_NAMES:
         return False
-    return argument or not (name.startswith("_") or _is_code(value))
+    ours = module_of(type(value)).partition(".")[0] == "aiex_ipy"
+    return argument or not (name.startswith("_") or ours or _is_code(value))
 
 
 def _attributes_of_self(node: ast.AST, scope: Scope) -> Iterator[tuple[str, Any]]:
@@ -216,9 +227,37 @@ def _own_names(live: LiveFrame) -> tuple[str, ...]:
         return (*code.co_varnames, *code.co_cellvars, *code.co_freevars)
     if live.tree is None:
         return code.co_names
-    names = [each for each in ast.walk(live.tree) if isinstance(each, ast.Name)]
+    names = list(module_names(live.tree))
     names.sort(key=lambda each: abs(each.lineno - live.line))
     return tuple(dict.fromkeys(each.id for each in names))
+
+
+def module_names(tree: ast.AST) -> Iterator[ast.Name]:
+    """Yield the names that code of a module uses of the module's own: the parameters and locals of
+    functions, lambdas and comprehensions in it are left out."""
+    waiting: list[tuple[ast.AST, frozenset[str]]] = [(tree, frozenset())]
+    while waiting:
+        node, local = waiting.pop(0)
+        if isinstance(node, ast.Name):
+            if node.id not in local:
+                yield node
+            continue
+        inner = local | _locals_of(node) if isinstance(node, _SCOPES) else local
+        waiting[:0] = [(child, inner) for child in ast.iter_child_nodes(node)]
+
+
+def _locals_of(scope: ast.AST) -> frozenset[str]:
+    """The names bound in a function, those of functions in it among them: seldom is one of them
+    another's global."""
+    bound, elsewhere = set(), set()
+    for each in ast.walk(scope):
+        if isinstance(each, ast.arg):
+            bound.add(each.arg)
+        elif isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
+            bound.add(each.id)
+        elif isinstance(each, ast.Global):
+            elsewhere.update(each.names)
+    return frozenset(bound - elsewhere)
 
 
 def _is_code(value: Any) -> bool:

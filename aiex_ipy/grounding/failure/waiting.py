@@ -89,10 +89,19 @@ def of_suspended(value: Any) -> Waiting:
     name = f"{kind} {value.__qualname__!r}"
     if not steps:
         return Waiting(f"The {name} has ended or was closed.")
-    started = steps[0].frame.f_lasti >= 0 and steps[0].code.co_firstlineno != steps[0].line
+    started = _has_started(value, steps[0])
     found = Waiting(f"The {name} {_where(steps) if started else 'has not been started'}{awaited}.")
     found.stacks.append((name, steps))
     return found
+
+
+def _has_started(value: Any, step: Step) -> bool:
+    """Python says whether one is suspended; before 3.12 an async generator's line alone tells."""
+    prefix = _FRAMES[type(value)][0][:3]
+    suspended = getattr(value, f"{prefix}suspended", None)
+    if suspended is None:
+        return step.frame.f_lasti >= 0 and step.code.co_firstlineno != step.line
+    return suspended or getattr(value, f"{prefix}running")  # type: ignore[no-any-return]
 
 
 def suspended_steps(value: Any) -> tuple[list[Step], str]:

@@ -13,19 +13,39 @@ LINE = 1_200
 """Characters of a line, at most; a description of several lines takes three times as much."""
 
 
-def line(description: Description) -> str:
-    """Return the description as one line of text, at most 1,200 characters."""
+def line(description: Description, characters: int = LINE) -> str:
+    """Return the description as one line of text, at most 1,200 characters.
+
+    What matters most stands first, so that it is still there when the line is cut: the size, the
+    columns with their types (half of `characters` is theirs), the facts, the values. Of a table
+    the facts, of anything its memory, follow the values.
+    """
     d = description
-    parts = [*_size(d), *(f"{label} {text}" for label, text in d.facts)]
+    first = [*_size(d)]
     if d.signature:
-        parts.insert(0, d.signature)
+        first.insert(0, d.signature)
+    late = [each for each in d.facts if d.columns or each[0] == "memory"]
+    first += [f"{label} {text}" for label, text in d.facts if (label, text) not in late]
     if d.source:
-        parts.append(f"at {d.source}")
+        first.append(f"at {d.source}")
     if d.columns:
-        parts.append(f"columns {_listed([_column(each) for each in d.columns], COLUMNS_IN_LINE)}")
+        first.append(f"columns {_fitting([_column(each) for each in d.columns], characters // 2)}")
     shown = f" = {d.value}" if d.value else ""
-    head = _cut(f"{d.name or 'value'}: {', '.join([d.type, *parts])}", LINE - min(len(shown), 300))
-    return _cut(" ".join(f"{head}{shown}".split("\n")), LINE)
+    rest = ", ".join(f"{label} {text}" for label, text in late)
+    rest = f"{'; ' if shown else ', '}{rest}" if rest else ""
+    head = _cut(f"{d.name or 'value'}: {', '.join([d.type, *first])}", LINE - min(len(shown), 300))
+    return _cut(" ".join(f"{head}{shown}{rest}".split("\n")), characters)
+
+
+def _fitting(names: list[str], characters: int) -> str:
+    """As many names as a line of so many characters takes, one at least."""
+    count, length = 0, 0
+    for each in names[:COLUMNS_IN_LINE]:
+        length += len(each) + 2
+        if count and length > characters:
+            break
+        count += 1
+    return _listed(names, count)
 
 
 def lines(description: Description) -> str:

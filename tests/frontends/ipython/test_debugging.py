@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -175,3 +176,26 @@ def test_a_timed_cell_has_its_source(offline: Any, cell: str) -> None:
     report = run(offline, "ai_debug(replace=True)").result
     assert report.failure.frame.place == "In[2]" and "prcies" in report.failure.frame.text
     assert replaced == [(cell.replace("prcies", "prices"), True)]
+
+
+def test_a_mistyped_context_is_told(offline: Any) -> None:
+    """A path that names nothing is said to be taken as text, as `ai` says it."""
+    report = run(offline, "1 / 0", "ai_debug(context='/x.py')").result
+    assert "'/x.py' is no file here, so it was taken as text." in report.notices
+
+
+def test_a_question_that_nobody_got_is_told(offline: Any) -> None:
+    """In pdb without a model the question is not lost silently."""
+    from aiex_ipy.frontends.ipython.debugger import explain_here
+
+    class Debugger:
+        curframe = sys._getframe()
+        said = ""
+
+        def message(self, text: str) -> None:
+            self.said = text
+
+    debugger = Debugger()
+    explain_here(debugger, "why is it empty?")
+    assert "asked of nobody" in debugger.said
+    assert "why is it empty?" in debugger.said

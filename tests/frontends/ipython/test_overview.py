@@ -55,3 +55,16 @@ def test_unloading_takes_the_plain_names_away(shell: Any) -> None:
     shell.run_line_magic("unload_ext", "aiex")
     assert not {"status", "H", "ai_status"} & set(shell.user_ns)
     shell.run_line_magic("load_ext", "aiex")
+
+
+def test_help_on_one_helper(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """`ai_help("debug")` and `%aiex debug --help` tell the docstring and the verb's options."""
+    capsys.readouterr()
+    for cell in ('ai_help("debug")', 'ai_help("ai_debug")', "%aiex debug --help"):
+        assert shell.run_cell(cell).success
+        said = capsys.readouterr().out
+        assert "Without `target` the last failure." in said
+        assert "%aiex debug [OPTION" in said
+        assert "--replace" in said
+    shell.run_cell('ai_help("debog")')
+    assert "Did you mean 'debug'" in capsys.readouterr().out.replace("ai_debug", "debug")

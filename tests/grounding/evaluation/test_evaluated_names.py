@@ -87,3 +87,13 @@ def test_nothing_of_an_object_is_called() -> None:
 def test_ipythons_own_names_are_left_out() -> None:
     """`_`, `_3`, `_i7` and `__builtins__` are nobody's change."""
     assert told({"_": 1}, "_ = 2; _3 = 4; _i7 = ''; _own = 1") == {"_own": "added"}
+
+
+def test_a_module_is_not_changed_in_place() -> None:
+    """What a module notes for itself, as `plt` its current figure, is no change of the user's."""
+    import types
+
+    module = types.ModuleType("plotting")
+    before = mark({"plotting": module}, {"plotting"}, ())
+    module.current = 1  # type: ignore[attr-defined]
+    assert changes(before, {"plotting": module}, {"plotting"}, ()) == ((), 0)

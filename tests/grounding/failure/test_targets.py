@@ -543,3 +543,52 @@ def test_a_printed_place_is_read_where_it_still_stands(tmp_path: Path) -> None:
 def test_a_text_without_a_traceback_is_a_value() -> None:
     """Plain words are looked at as a wrong value."""
     assert capture("hello", expression="name")[0].kind == "value"
+
+
+def test_a_generator_expression_that_was_started() -> None:
+    """It is told where it stands, and one that was not started that it was not."""
+    squares = (x * x for x in [1, 2])
+    assert "has not been started" in capture(squares)[0].title
+    next(squares)
+    assert "has not been started" not in capture(squares)[0].title
+
+
+def test_ipython_is_no_caller_of_a_syntax_error() -> None:
+    """Only the code that does not parse is told, none of the frames that compiled it."""
+    from IPython.core.compilerop import CachingCompiler
+
+    try:
+        CachingCompiler().ast_parse("print 3", "<cell>")
+    except SyntaxError as error:
+        # what the user ran begins below the frame of this test
+        assert error.__traceback__ is not None
+        failure, _ = capture(error.with_traceback(error.__traceback__.tb_next))
+    assert [each.line for each in failure.errors[-1].frames] == [1]
+    assert not failure.errors[-1].frames[0].folded
+
+
+def test_an_empty_table_has_a_title() -> None:
+    """A table that is asked about is told by its size, not by how its rows are printed."""
+    import pandas as pd
+
+    empty = pd.DataFrame({"a": [], "b": []})
+    failure, _ = capture(empty, expression="m2", names={"m2": empty})
+    assert failure.title == "m2 is an empty DataFrame with the columns a, b"
+    table = pd.DataFrame({"a": [1]})
+    assert capture(table, expression="t")[0].title == "t is a DataFrame of shape (1, 1)"
+
+
+def test_parameters_and_our_own_results_are_no_values_of_a_cell() -> None:
+    """Of the cells that made a value only the statements that did are read, and of functions in
+    them only the globals."""
+    from aiex_ipy.grounding.cells import RanCell
+
+    cells = [
+        RanCell(number=1, code="n = 5\nscale = 2\nother = 1"),
+        RanCell(number=2, code="def f(n):\n    k = n * scale\n    return [k]\nother = other + 1"),
+        RanCell(number=3, code="total = f(3)"),
+    ]
+    names = {"n": 5, "scale": 2, "k": 9, "other": 2, "total": [6]}
+    failure, _ = capture([6], expression="total", names=names, cells=cells)
+    assert {"n", "k", "other"}.isdisjoint(each.name for each in failure.values)
+    assert "scale" in {each.name for each in failure.values}

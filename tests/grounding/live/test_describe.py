@@ -373,3 +373,16 @@ def test_descriptions_are_the_same_in_every_process() -> None:
         for seed in ("1", "2", "3")
     }
     assert len(told) == 1 and " at 0x" not in told.pop()
+
+
+def test_a_short_line_of_a_table_keeps_its_data() -> None:
+    """Columns with their types and first values stand within the cut, memory and index after."""
+    import pandas as pd
+
+    table = pd.DataFrame({f"column_{n}": [n, n] for n in range(30)})
+    text = line(describe(table, "df"), 160)
+    assert len(text) == 160
+    assert text.startswith("df: pandas.DataFrame, shape (2, 30), columns column_0: int64, ")
+    assert " more = first 2 rows: column_0=[0, 0]" in text
+    small = line(describe(pd.DataFrame({"a": [1]}), "df"))
+    assert small.index("a=[1]") < small.index("index RangeIndex") < small.index("memory")
