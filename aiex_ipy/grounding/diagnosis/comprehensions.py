@@ -1,9 +1,10 @@
-"""Items that are None in what a comprehension or generator expression goes over."""
+"""Items that are None in what a comprehension, a generator expression or a builtin goes over."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 from aiex_ipy.grounding.diagnosis.origin import told, traced
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
@@ -40,6 +41,65 @@ def none_among(moment: Moment, frame: LiveFrame, *, attribute: str | None) -> Di
                 if evaluate(node, scope) == (True, None):
                     return _said(moment, outer, frame, each, node, at, list(items))
     return None
+
+
+def none_given(frame: LiveFrame) -> Diagnosis | None:
+    """Return which item is None of those a builtin goes over: `sum([1, None])`."""
+    for call in nodes_at_fault(frame, ast.Call):
+        if text_of(call.func) not in {"sum", "max", "min", "sorted", "any", "all"} or not call.args:
+            continue
+        sorting = _sorting_key(frame, call)
+        if sorting is not None:
+            return sorting
+        known_, value = value_of(call.args[0], frame)
+        if not known_ or type(value) not in {list, tuple} or None not in map(_plain_none, value):
+            continue
+        at = [i for i, each in enumerate(value) if each is None]
+        label = text_of(call.args[0])
+        return Diagnosis(
+            rule="none-used",
+            cause=f"{label}[{at[0]}] is None{f', and {len(at) - 1} more' if len(at) > 1 else ''}: "
+            f"{text_of(call.func)}() needs values throughout.",
+            certainty="certain",
+            evidence=(f"{where(frame)}: {label} is {shown(value)}",),
+            remedy=f"Leave them out: {text_of(call.func)}(x for x in {label} if x is not None).",
+        )
+    return None
+
+
+def _sorting_key(frame: LiveFrame, call: ast.Call) -> Diagnosis | None:
+    """An item whose key= is None: `sorted(points, key=points.get)`."""
+    key = next((each.value for each in call.keywords if each.arg == "key"), None)
+    found, values = value_of(call.args[0], frame)
+    if not found or type(values) not in {list, tuple, dict, set} or len(values) > MOST_ITEMS:
+        return None
+    holes: list[tuple[str, Any]] = []
+    for item in values:
+        match key:
+            case ast.Attribute(value=base, attr="get" | "__getitem__"):
+                known_, table = value_of(base, frame)
+                plain = known_ and type(table) is dict and type(item) in {str, int, float}
+                if plain and table.get(item) is None:
+                    holes.append((f"{text_of(base)}[{item!r}]", item))
+            case ast.Lambda(args=ast.arguments(args=[ast.arg(arg=name)]), body=body):
+                known_, value = evaluate(body, Scope({name: item}, frame.globals))
+                if known_ and value is None:
+                    holes.append((f"{text_of(body)} of the item {shown(item)}", item))
+    if not holes:
+        return None
+    label, func = text_of(call.args[0]), text_of(call.func)
+    return Diagnosis(
+        rule="none-used",
+        cause=f"{holes[0][0]} is None{f', and {len(holes) - 1} more' if len(holes) > 1 else ''}: "
+        f"{func}() compares these values, and None cannot be compared with others.",
+        certainty="certain",
+        evidence=(f"{where(frame)}: {text_of(call)}", f"{label} is {shown(values)}"),
+        remedy="Leave those out, or give them a value that sorts: key=lambda x: (… is None, …).",
+    )
+
+
+def _plain_none(value: Any) -> Any:
+    return None if value is None else 0
 
 
 def _outer(moment: Moment, frame: LiveFrame) -> LiveFrame | None:

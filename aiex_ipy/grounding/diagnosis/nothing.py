@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from aiex_ipy.grounding.diagnosis.comprehensions import none_among
+from aiex_ipy.grounding.diagnosis.comprehensions import none_among, none_given
 from aiex_ipy.grounding.diagnosis.edit import rewritten, segment
 from aiex_ipy.grounding.diagnosis.in_place import (
     IN_PLACE,
@@ -41,11 +41,9 @@ from aiex_ipy.grounding.diagnosis.sight import (
     value_of,
     where,
 )
-from aiex_ipy.grounding.failure.evaluate import Scope, evaluate, isinstance_
+from aiex_ipy.grounding.failure.evaluate import isinstance_
 from aiex_ipy.grounding.failure.moment import LiveFrame, Moment
 
-MOST_ITEMS = 10_000
-"""Items of what is sorted that are looked at."""
 SEARCHES = frozenset({"match", "search", "fullmatch"})
 
 
@@ -54,7 +52,7 @@ def nothing_used(moment: Moment) -> Iterator[Diagnosis]:
     frame = moment.frame
     if frame is None or not _about_none(moment):
         return
-    hole = _item(frame)
+    hole = none_given(frame)
     if hole is not None:
         yield hole
         return
@@ -68,65 +66,6 @@ def nothing_used(moment: Moment) -> Iterator[Diagnosis]:
         if found is not None:
             yield found
             return
-
-
-def _item(frame: LiveFrame) -> Diagnosis | None:
-    """A None among the items a builtin goes over: `sum([1, None])`."""
-    for call in nodes_at_fault(frame, ast.Call):
-        if text_of(call.func) not in {"sum", "max", "min", "sorted", "any", "all"} or not call.args:
-            continue
-        sorting = _sorting_key(frame, call)
-        if sorting is not None:
-            return sorting
-        known_, value = value_of(call.args[0], frame)
-        if not known_ or type(value) not in {list, tuple} or None not in map(_plain_none, value):
-            continue
-        at = [i for i, each in enumerate(value) if each is None]
-        label = text_of(call.args[0])
-        return Diagnosis(
-            rule="none-used",
-            cause=f"{label}[{at[0]}] is None{f', and {len(at) - 1} more' if len(at) > 1 else ''}: "
-            f"{text_of(call.func)}() needs values throughout.",
-            certainty="certain",
-            evidence=(f"{where(frame)}: {label} is {shown(value)}",),
-            remedy=f"Leave them out: {text_of(call.func)}(x for x in {label} if x is not None).",
-        )
-    return None
-
-
-def _sorting_key(frame: LiveFrame, call: ast.Call) -> Diagnosis | None:
-    """An item whose key= is None: `sorted(points, key=points.get)`."""
-    key = next((each.value for each in call.keywords if each.arg == "key"), None)
-    found, values = value_of(call.args[0], frame)
-    if not found or type(values) not in {list, tuple, dict, set} or len(values) > MOST_ITEMS:
-        return None
-    holes: list[tuple[str, Any]] = []
-    for item in values:
-        match key:
-            case ast.Attribute(value=base, attr="get" | "__getitem__"):
-                known_, table = value_of(base, frame)
-                plain = known_ and type(table) is dict and type(item) in {str, int, float}
-                if plain and table.get(item) is None:
-                    holes.append((f"{text_of(base)}[{item!r}]", item))
-            case ast.Lambda(args=ast.arguments(args=[ast.arg(arg=name)]), body=body):
-                known_, value = evaluate(body, Scope({name: item}, frame.globals))
-                if known_ and value is None:
-                    holes.append((f"{text_of(body)} of the item {shown(item)}", item))
-    if not holes:
-        return None
-    label, func = text_of(call.args[0]), text_of(call.func)
-    return Diagnosis(
-        rule="none-used",
-        cause=f"{holes[0][0]} is None{f', and {len(holes) - 1} more' if len(holes) > 1 else ''}: "
-        f"{func}() compares these values, and None cannot be compared with others.",
-        certainty="certain",
-        evidence=(f"{where(frame)}: {text_of(call)}", f"{label} is {shown(values)}"),
-        remedy="Leave those out, or give them a value that sorts: key=lambda x: (… is None, …).",
-    )
-
-
-def _plain_none(value: Any) -> Any:
-    return None if value is None else 0
 
 
 def _about_none(moment: Moment) -> bool:
