@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from aiex_ipy.grounding.diagnosis.edit import rewritten, segment
+from aiex_ipy.grounding.diagnosis.operands import named, number_in
 from aiex_ipy.grounding.diagnosis.origin import told, traced
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
 from aiex_ipy.grounding.diagnosis.sight import (
@@ -334,16 +335,21 @@ def text_for_number(moment: Moment) -> Iterator[Diagnosis]:
             known, value = value_of(node, frame)
             if not known or type(value) is not str:
                 continue
-            whole = "integer" in found[0]
+            whole = "integer" in found[0] and text_of(call.func) not in {"time.sleep", "sleep"}
             kind = "int" if whole else "float"
+            fits = number_in(value) in {"int", kind}
             yield Diagnosis(
                 rule="text-for-number",
                 certainty="certain",
-                cause=f"{text_of(node, 40)} ({shown(value, text_of(node))}) is a text, and "
+                cause=f"{named(node, value)} is a text, and "
                 f"{text_of(call.func)}() needs a {'whole ' * whole}number (input() and files give "
                 "texts).",
                 evidence=(*told(traced(moment, frame, node)), f"{where(frame)}: {text_of(call)}"),
-                remedy=f"Convert it: {kind}({text_of(node, 40)}).",
-                fix=rewritten(frame, kind, (node, f"{kind}({segment(frame, node)})")),
+                remedy=f"Convert it: {kind}({text_of(node, 40)})."
+                if fits
+                else f"Give a {'whole ' * whole}number; this text is none.",
+                fix=rewritten(frame, kind, (node, f"{kind}({segment(frame, node)})"))
+                if fits
+                else None,
             )
             return

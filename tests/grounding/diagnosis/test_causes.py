@@ -68,6 +68,8 @@ SAID = [
     ("a column of polars", ["import polars as pl\nplf=pl.DataFrame({'a':[1]})", "plf['pop']=3"], "polars-assignment", "cannot be changed by plf['pop'] =", "plf = plf.with_columns(pl.lit(3).alias('pop'))"),
     ("no engine", [DF, "import sys, pytest\nwith pytest.MonkeyPatch.context() as p:\n    p.setitem(sys.modules, 'pyarrow', None)\n    p.setitem(sys.modules, 'fastparquet', None)\n    df.to_parquet('x.parquet')"], "missing-engine", "pyarrow or fastparquet", None),
     ("a directory to write to", [DF, "df.to_csv('no_such_directory/x.csv')"], "missing-directory", "The directory 'no_such_directory' does not exist", None),
+    ("seconds as a text", ["import time", "time.sleep('0.5')"], "text-for-number", "'0.5' is a text", "time.sleep(float('0.5'))"),
+    ("a count as a text", ["range('5')"], "text-for-number", "'5' is a text", "range(int('5'))"),
     ("a name nobody defined", ["x = 1", "totally_unknown_thing"], "unknown-name", "no cell that ran defines it", None),
     ("a name of a failed cell", ["1/0\nzzq=3", "zzq"], "cell-failed", "that cell failed before", None),
 ]  # fmt: skip
@@ -102,6 +104,7 @@ QUIET = [
     ("pairs", ["xs=[(1,2,3)]", "for a,b in xs: pass"], "iterrows"),
     ("a name made", ["def f():\n    global qqz\n    qqz = 1", "qqz"], "no cell that ran"),
     ("a name like another", ["total_count = 1", "total_cout"], "no cell that ran"),
+    ("a word as a count", ["range('five')"], "int('five')"),
     ("an unlike variable", ["import os", "os.environ['QXZWVUTSRQ_9']"], "spelled almost"),
 ]  # fmt: skip
 
