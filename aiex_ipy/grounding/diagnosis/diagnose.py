@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable
+from importlib import import_module
 
 from msgspec.structs import replace
 
 from aiex_ipy.grounding.diagnosis import (
     argument_order,
-    arrays,
     attributes,
     calculation,
     calls,
     classes,
     conversion,
-    databases,
     dataclass_fields,
-    dates,
-    estimators,
     fitness,
     flow,
     imports,
     iterators,
     json_data,
     keys,
-    labels,
     lifetimes,
     lost_work,
     matching,
@@ -42,21 +39,32 @@ from aiex_ipy.grounding.diagnosis import (
     rebinding,
     recursion,
     repeats,
-    schemas,
     shapes,
     spreading,
     suspects,
     syntax,
-    table_use,
-    tables,
     texts,
-    validation,
     waiting,
 )
 from aiex_ipy.grounding.diagnosis.record import Diagnosis
 from aiex_ipy.grounding.failure.moment import Moment
 
 Rule = Callable[[Moment], Iterable[Diagnosis]]
+
+
+def _of(module: str, rule: str, *libraries: str) -> Rule:
+    """Return a rule about libraries, whose module is imported once one of them is: the first
+    diagnosis of a session waits for no other."""
+
+    def ask(moment: Moment) -> Iterable[Diagnosis]:
+        if not any(each in sys.modules for each in libraries):
+            return ()
+        found: Rule = getattr(import_module(f"{__package__}.{module}"), rule)
+        return found(moment)
+
+    return ask
+
+
 RULES: tuple[Rule, ...] = (
     syntax.unparsable,
     rebinding.rebound_global,
@@ -82,9 +90,9 @@ RULES: tuple[Rule, ...] = (
     dataclass_fields.frozen,
     classes.abstract_class,
     attributes.missing_attribute,
-    tables.wrong_separator,
-    table_use.misused_table,
-    labels.label_for_position,
+    _of("tables", "wrong_separator", "pandas", "polars"),
+    _of("table_use", "misused_table", "pandas"),
+    _of("labels", "label_for_position", "pandas"),
     keys.missing_key,
     positions.index_out_of_range,
     operands.joined_numbers,
@@ -122,15 +130,15 @@ RULES: tuple[Rule, ...] = (
     calculation.hidden_column,
     shapes.mismatched_shapes,
     shapes.table_mismatch,
-    estimators.unfit_data,
-    estimators.unfit_classes,
+    _of("estimators", "unfit_data", "sklearn"),
+    _of("estimators", "unfit_classes", "sklearn"),
     recursion.endless_recursion,
-    databases.plain_sql,
-    validation.refused_by_model,
-    schemas.other_schema,
-    schemas.refused_by_polars,
-    arrays.refused_array,
-    tables.refused_table,
+    _of("databases", "plain_sql", "sqlalchemy"),
+    _of("validation", "refused_by_model", "pydantic"),
+    _of("schemas", "other_schema", "polars"),
+    _of("schemas", "refused_by_polars", "polars"),
+    _of("arrays", "refused_array", "numpy"),
+    _of("tables", "refused_table", "pandas", "polars"),
     flow.changed_while_looped,
     flow.spent_iterator,
     flow.wrong_pattern,
@@ -156,7 +164,7 @@ RULES: tuple[Rule, ...] = (
     calculation.wrong_calculation,
     repeats.run_again,
     repeats.discarded_result,
-    dates.month_first,
+    _of("dates", "month_first", "pandas", "polars"),
     suspects.stale_value,
     calculation.failed_assertion,
 )

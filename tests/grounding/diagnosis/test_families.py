@@ -2,6 +2,8 @@
 # ruff: noqa: E501 - cells stand on one line each
 
 import gc
+import subprocess
+import sys
 
 import pytest
 
@@ -569,7 +571,7 @@ CASES = [
         "syntax3",
         ["print 'hello'"],
         "syntax",
-        "print is a function in Python 3 and needs parentheses (this",
+        "print is a function and needs parentheses; only Python 2",
         "print('hello')",
     ),
     (
@@ -1261,3 +1263,18 @@ def test_a_rule_that_fails_says_nothing(session, monkeypatch):
     monkeypatch.setattr(table, "RULES", (faulty, *table.RULES))
     error = session.run("print(lenn([]))")
     assert table.diagnose(session.moment(error))[0].rule == "near-miss-name"
+
+
+def test_rules_about_libraries_are_imported_with_them() -> None:
+    """The first diagnosis of a session without pandas, polars and numpy reads no rule of theirs."""
+    code = (
+        "import sys\n"
+        "from aiex_ipy.grounding.failure.capture import capture\n"
+        "from aiex_ipy.grounding.diagnosis.diagnose import diagnose\n"
+        "try:\n    {}['a']\nexcept KeyError as error:\n    diagnose(capture(error)[1])\n"
+        "home = 'aiex_ipy.grounding.diagnosis.'\n"
+        "late = ('arrays', 'tables', 'schemas', 'estimators', 'labels')\n"
+        "print([each for each in late if home + each in sys.modules])\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
