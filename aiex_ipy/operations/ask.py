@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from aiex_ipy.errors import EmptyAnswerError
 from aiex_ipy.grounding.facts import Subject
-from aiex_ipy.grounding.gather import gather
 from aiex_ipy.messages import Answer
 from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
 from aiex_ipy.operations.claims import unknown_names
@@ -37,6 +36,8 @@ class AskOperation:
         return bool(request.context)
 
     def ground(self, request: AskRequest, view: View) -> Grounding:
+        from aiex_ipy.grounding.gather import gather
+
         checked_query(request.query)
         subjects = context_subjects(request.context, view)
         code = [s for s in subjects if s.language in CODE]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from aiex_ipy.grounding.facts import Subject
 from aiex_ipy.grounding.fix import Fix, Source
-from aiex_ipy.grounding.gather import gather
 from aiex_ipy.grounding.notebook import read_cell
 
 if TYPE_CHECKING:
@@ -76,6 +75,8 @@ def broken(fix: Fix, ruff: RuffServer | None, names: Collection[str] = ()) -> li
 def _findings(
     source: Source, text: str, ruff: RuffServer | None, names: Collection[str]
 ) -> list[str]:
+    from aiex_ipy.grounding.gather import gather
+
     if source.cell is not None:
         text = read_cell(text).text
     subject = Subject(path=source.path, text=text, whole=source.cell is None)
