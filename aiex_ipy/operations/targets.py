@@ -41,9 +41,10 @@ def target_of(
     if _DOTTED.match(named) or named.isidentifier():
         place = locate(named, search_roots(view.settings.project_dir))
         compiled = "" if place is not None and not place[1] else _compiled(named, view)
-        if place is not None and not compiled:
-            file, symbol = _followed(named, place, view)
-            return subject_of(view.read(file)), symbol
+        if place is not None:
+            followed = _followed(named, place, view)
+            if followed != place or not compiled:
+                return subject_of(view.read(followed[0])), followed[1]
         if compiled and (_DOTTED.match(named) or not otherwise):
             raise UnknownNameError(
                 f"{compiled!r} is compiled: it has no Python source.",

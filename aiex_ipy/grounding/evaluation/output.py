@@ -29,6 +29,11 @@ class Tee:
         self._pieces: list[str] = []
         self._waiting = 0
 
+    @property
+    def stream(self) -> Any:
+        """What this stands for."""
+        return self._stream
+
     def write(self, text: str) -> Any:
         """Write to the stream."""
         if self._open and type(text) is str:
@@ -71,12 +76,20 @@ def kept_output() -> Iterator[tuple[Tee, Tee]]:
     """Put a tee before standard output and standard error; a stream that the code itself put in
     their place stays."""
     tees = Tee(sys.stdout), Tee(sys.stderr)
-    before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = tees
     try:
+        sys.stdout, sys.stderr = tees
         yield tees
     finally:
-        if sys.stdout is tees[0]:
-            sys.stdout = before[0]
-        if sys.stderr is tees[1]:
-            sys.stderr = before[1]
+        _put_back(*tees)
+
+
+def _put_back(out: Tee, err: Tee) -> None:
+    """Take the tees away, once more where an interrupt comes in between: they would stay."""
+    while sys.stdout is out or sys.stderr is err:
+        try:
+            if sys.stdout is out:
+                sys.stdout = out.stream
+            if sys.stderr is err:
+                sys.stderr = err.stream
+        except KeyboardInterrupt:
+            continue
