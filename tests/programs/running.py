@@ -64,7 +64,7 @@ def run(program: Program) -> Captured:
             check=False,
         )
         output = (done.stdout + done.stderr).decode(errors="replace")
-        return Captured(read(crash), output)
+        return Captured(read(crash).crash(), output)
 
 
 def _prompt(crash: Crash) -> tuple[str, int]:

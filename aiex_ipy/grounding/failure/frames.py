@@ -94,7 +94,9 @@ def tell(steps: Sequence[Step], sources: Sources, teller: Teller, *, outer: bool
     """
     stack = Stack()
     for step in steps:
-        step.user = sources.is_users(step.file, step.frame.f_globals)
+        step.user = not is_generated(step.code) and sources.is_users(
+            step.file, step.frame.f_globals
+        )
     if any(step.user for step in steps):
         told = _told(steps)
     else:
@@ -119,6 +121,13 @@ def tell(steps: Sequence[Step], sources: Sources, teller: Teller, *, outer: bool
         stack.raised_in = f"{place}, line {rest[-1].line}, in {_function(rest[-1].code)}"
         stack.live += [live_frame(each, sources) for each in rest[-LIBRARY_TOLD:] if outer]
     return stack
+
+
+def is_generated(code: CodeType) -> bool:
+    """True for methods that `dataclasses` and `collections` write for a class: in the module of
+    the class, but nobody's lines."""
+    special = code.co_name.startswith("__") and code.co_name.endswith("__")
+    return special and code.co_filename.startswith(("<string>", "<attrs", "<namedtuple"))
 
 
 def live_frame(step: Step, sources: Sources) -> LiveFrame:

@@ -25,7 +25,7 @@ def crashed(folder: Path, files: dict[str, str]):
         check=False,
         timeout=120,
     )
-    found = read(str(crash))
+    found = read(str(crash)).crash()
     assert found is not None, "the script was to fail"
     return found.diagnoses
 

@@ -6,6 +6,7 @@ import linecache
 import sys
 import textwrap
 import time
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -479,3 +480,20 @@ def test_versions_are_those_of_the_libraries_involved() -> None:
     table = pd.DataFrame({"a": [1]})
     told = {each.name: each.version for each in failure_of(lambda: table["b"]).versions}
     assert told == {"Python": ".".join(map(str, sys.version_info[:3])), "pandas": pd.__version__}
+
+
+def test_code_that_dataclasses_wrote_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The frame told is the user's assignment, not the `__setattr__` made for the class."""
+    module = types.ModuleType("somewhere")
+    monkeypatch.setitem(sys.modules, "somewhere", module)
+    names = vars(module)
+    code = (
+        "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass A:\n    x: int\n"
+        "def change(a):\n    a.x = 2\n"
+    )
+    exec(compile(code, "<cell>", "exec"), names)
+    try:
+        names["change"](names["A"](1))
+    except AttributeError as error:
+        failure, _ = capture(error)
+    assert failure.frame is not None and failure.frame.function == "change"
