@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import gc
 import linecache
+import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -79,3 +82,14 @@ def doubted():
 @pytest.fixture
 def session():
     return Session()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_left() -> Iterator[None]:
+    """Let go of what failed at the end of a module, where its filters still hold: a coroutine that
+    was never awaited would warn in whichever test runs when it is collected."""
+    yield
+    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+        if hasattr(sys, name):
+            delattr(sys, name)
+    gc.collect()
