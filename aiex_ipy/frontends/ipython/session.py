@@ -124,6 +124,9 @@ class Session:
     def note_cell(self, result: ExecutionResult | None) -> None:
         """Keep the error text of a cell that failed, under the result's own number: the shell's
         counter has another value during hooks in each IPython version."""
+        output = sys.modules.get("aiex_ipy.grounding.evaluation.output")
+        if output is not None:
+            output.take_away()
         if result is None or result.info is None:
             return
         error = result.error_before_exec or result.error_in_exec

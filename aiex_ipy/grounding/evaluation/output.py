@@ -83,6 +83,15 @@ def kept_output() -> Iterator[tuple[Tee, Tee]]:
         _put_back(*tees)
 
 
+def take_away() -> None:
+    """Take every tee away: one stays where an interrupt came before the way out had begun, as in
+    `contextlib` itself. For when no evaluation runs."""
+    while type(sys.stdout) is Tee:
+        sys.stdout = sys.stdout.stream
+    while type(sys.stderr) is Tee:
+        sys.stderr = sys.stderr.stream
+
+
 def _put_back(out: Tee, err: Tee) -> None:
     """Take the tees away, once more where an interrupt comes in between: they would stay."""
     while sys.stdout is out or sys.stderr is err:

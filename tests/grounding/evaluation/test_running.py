@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from aiex_ipy.grounding.evaluation.memory import MemoryPeak
-from aiex_ipy.grounding.evaluation.output import KEPT, Tee
+from aiex_ipy.grounding.evaluation.output import KEPT, Tee, kept_output, take_away
 from aiex_ipy.grounding.evaluation.running import Outcome, Program, execute, finish_at_once
 from aiex_ipy.grounding.evaluation.waiting import wait_for
 
@@ -206,3 +206,13 @@ def test_code_of_a_megabyte_runs() -> None:
     """There is no limit on what one may run."""
     outcome = ran("x = 0\n" + "x += 1\n" * 20_000)
     assert outcome.error is None
+
+
+def test_a_tee_that_was_left_is_taken_away() -> None:
+    """Output goes its way again though an interrupt kept the way out from being taken."""
+    before = sys.stdout, sys.stderr
+    left = kept_output()
+    left.__enter__()
+    assert sys.stdout is not before[0]
+    take_away()
+    assert (sys.stdout, sys.stderr) == before
