@@ -18,8 +18,11 @@ from typing import Any
 
 APPEAR_AFTER_S = 0.4
 """An answer that is whole by then needs no control."""
-ANSWER_WITHIN_S = 0.3
-"""How long a front end is waited for; none answers where none is attached, as under nbclient."""
+LOOK_AGAIN_S = 0.3
+"""How often a front end's answer is looked for."""
+ANSWER_WITHIN_S = 10.0
+"""How long a front end may take to answer: one behind a slow line or on a busy machine needs more
+than a moment, and where none is attached, as under nbclient, waiting costs a look now and then."""
 REMEMBERED_S = 60.0
 """How long a front end that answered is taken to be there."""
 STATUS_EVERY_S = 1.0
@@ -40,7 +43,7 @@ LAYOUT_MODEL = {
 class Control:
     """One request's control; used in the request's own thread.
 
-    It asks for a front end `APPEAR_AFTER_S` after it was made, becomes a widget if one answers
+    It asks for a front end `APPEAR_AFTER_S` after it was made, becomes a widget when one answers
     within `ANSWER_WITHIN_S`, and a line of text when it is closed. `cancel` is called, in any
     thread, when the button is clicked.
     """
@@ -52,6 +55,7 @@ class Control:
         self._cancel = cancel
         self._began = time.monotonic()
         self._question: Question | None = None
+        self._asked_at = self._began
         self._widget: StopWidget | None = None
         self.due_at: float | None = None
         if getattr(shell.kernel, "shell_channel_thread", None) and somebody_sits_there(shell):
@@ -64,9 +68,13 @@ class Control:
             self._widget.say(f"{status}, {now - self._began:.0f} s".removeprefix(", "))
         elif self._question is None and now - Control._last_answer > REMEMBERED_S:
             self._question = Question()
-            self.due_at = now + ANSWER_WITHIN_S
+            self._asked_at = now
+            self.due_at = now + LOOK_AGAIN_S
             return
         elif self._question is not None and not self._question.answered:
+            if now - self._asked_at < ANSWER_WITHIN_S and not self._question.declined:
+                self.due_at = now + LOOK_AGAIN_S
+                return
             self._question.close()
             self.due_at = None
             return
@@ -120,6 +128,11 @@ class Question:
     def answered(self) -> bool:
         """True when there is a front end that shows widgets."""
         return self._closed == {ASKING_TARGET}
+
+    @property
+    def declined(self) -> bool:
+        """True when there is a front end that shows no widgets."""
+        return WIDGET_TARGET in self._closed
 
     def close(self) -> None:
         """Close what no front end has closed; of the rest the message is still under way, and

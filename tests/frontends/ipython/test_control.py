@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -20,8 +21,11 @@ SLOW = Reply(pieces=tuple(f"word{n} " for n in range(200)), pause_s=0.1)
 class FrontEnd:
     """Answers comms as JupyterLab does: closes what it does not know, clicks the button."""
 
-    def __init__(self, kernel: Kernel, *, subshell: str | None, widgets: bool = True) -> None:
+    def __init__(
+        self, kernel: Kernel, *, subshell: str | None, widgets: bool = True, slow_s: float = 0.0
+    ) -> None:
         self.kernel = kernel
+        self.slow_s = slow_s
         self.subshell = subshell
         self.known = (WIDGET_TARGET,) if widgets else ()
         self.models: dict[str, str] = {}
@@ -33,6 +37,7 @@ class FrontEnd:
         if message["msg_type"] == "comm_open":
             comm = content["comm_id"]
             if content["target_name"] not in self.known:
+                time.sleep(self.slow_s)
                 self.kernel.send_comm("comm_close", comm, {}, subshell=None)
                 return
             self.models[comm] = content["data"]["state"]["_model_name"]
@@ -75,6 +80,19 @@ def test_a_click_during_the_cell_ends_the_request(
     assert "word0" in texts[1] and "stopped" in texts[1]
     assert not any(VIEW in display for display in ran.shown)
     assert not lab.models, "a widget was left open"
+    assert kernel.value("sorted(get_ipython().kernel.comm_manager.comms)") == "[]"
+
+
+def test_a_slow_front_end_gets_the_button_too(kernel: Kernel, server: LoopbackServer) -> None:
+    """One that answers after a second, over a slow line or on a busy machine, is still waited
+    for."""
+    kernel.run(
+        "from aiex_ipy.frontends.ipython.control import Control; Control._last_answer = -1e9"
+    )
+    server.replies = [SLOW]
+    lab = FrontEnd(kernel, subshell=None, slow_s=1.0)
+    kernel.run("%%aiex ask\nslowly", on_message=lab)
+    assert lab.clicked
     assert kernel.value("sorted(get_ipython().kernel.comm_manager.comms)") == "[]"
 
 
