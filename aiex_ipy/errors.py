@@ -17,6 +17,7 @@
     │   ├── EmptyAnswerError                the model said nothing
     │   ├── RefusedError                    the model or its vendor declined
     │   └── InvalidAnswerError              not of the asked-for form (JSON schema)
+    ├── BudgetError                exit 3   what the user allowed to be spent is spent
     ├── StoreError                 exit 2   the data directory: full, read-only, corrupt file
     ├── PluginError                exit 2   an entry point that cannot be loaded
     ├── DemoError                  exit 3   a part of the demonstration did not happen
@@ -131,6 +132,9 @@ class AnswerError(AiexError):
 
 
 class InterruptedAnswerError(AnswerError):
+    """The stream was cut after its first visible words; `reason` is what cut it, as a code."""
+
+    reason: str = ""
     default_code = "interrupted"
 
 
@@ -144,6 +148,13 @@ class RefusedError(AnswerError):
 
 class InvalidAnswerError(AnswerError):
     default_code = "invalid_answer"
+
+
+class BudgetError(AiexError):
+    """A budget stopped the next call; nothing was asked."""
+
+    exit_code = 3
+    default_code = "budget"
 
 
 class StoreError(AiexError):

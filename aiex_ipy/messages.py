@@ -7,7 +7,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 Role = Literal["system", "user", "assistant", "tool"]
-FinishReason = Literal["stop", "length", "tool_calls", "refusal"]
+FinishReason = Literal["stop", "length", "tool_calls", "refusal", "interrupted"]
 
 
 class ToolCall(Struct, frozen=True, kw_only=True):
@@ -57,20 +57,26 @@ class ModelRequest(Struct, frozen=True, kw_only=True):
 class Usage(Struct, frozen=True, kw_only=True):
     """Tokens of one call as the server counted them; None where it did not say.
 
-    `cost_usd` None means unknown, never free; 0.0 is said only of local models.
+    `estimated` is True where a count is ours, from the length of the text. `cost_usd` None means
+    unknown, never free; 0.0 is said only of local models.
     """
 
     input_tokens: int | None = None
     output_tokens: int | None = None
     cost_usd: float | None = None
+    estimated: bool = False
 
 
 class Opened(Struct, frozen=True, kw_only=True, tag="opened"):
-    """First chunk of every stream: who answers. `note` tells how the model was chosen."""
+    """First chunk of every stream: who answers. `note` tells how the model was chosen.
+
+    `wait_s` is how long the server asks the next request to wait, in seconds.
+    """
 
     provider: str
     model: str
     note: str = ""
+    wait_s: float = 0.0
 
 
 class TextDelta(Struct, frozen=True, tag="text"):
@@ -91,13 +97,16 @@ class ToolCallDelta(Struct, frozen=True, kw_only=True, tag="tool_call"):
 class Finish(Struct, frozen=True, kw_only=True, tag="finish"):
     """Last chunk of every whole stream. A stream that ends without it was cut.
 
-    `model` is the name the server reported, which may be more exact than the one asked for.
+    `model` is the name the server reported, which may be more exact than the one asked for. The
+    router says how long it took: the whole answer and its first chunk, in ms.
     """
 
     reason: FinishReason
     model: str = ""
     usage: Usage = Usage()
     refusal: str = ""
+    latency_ms: float | None = None
+    first_token_ms: float | None = None
 
 
 Chunk = Opened | TextDelta | ToolCallDelta | Finish
@@ -118,7 +127,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     """A whole answer, or a named part of one: the fold of a stream.
 
     `finish` is why it ended: `stop` whole, `length` cut at `max_tokens`, `refusal` declined,
-    `tool_calls` waiting for tools. `provider` and `model` say who spoke; `note` how the model was
+    `tool_calls` waiting for tools, `interrupted` cut on its way (only of the answer that an
+    InterruptedAnswerError carries). `provider` and `model` say who spoke; `note` how the model was
     chosen. `grounded` is True when facts of the user's code went into the question;
     `unconfirmed` lists names the answer uses that those facts do not bear out.
     """
@@ -136,6 +146,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     grounded: bool = False
     unconfirmed: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    latency_ms: float | None = None
+    first_token_ms: float | None = None
 
     def __str__(self) -> str:
         return self.text

@@ -48,7 +48,9 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
 
     `api_key_env` is the variable the key is looked for in, for messages about a missing key;
     None where the kind has none. `timeout_ms` holds `llm.timeout_ms` when that was set and the
-    instance has none of its own.
+    instance has none of its own. `fallbacks` are asked after it, in order. The three limits are
+    None for the defaults of `LLMSettings`, which hold for remote servers only; a number holds
+    wherever the server is. Prices are USD per million tokens, None for the price table's.
     """
 
     name: str
@@ -61,6 +63,12 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
     max_tokens: int = 4000
     priority: int = 100
     answers: tuple[str, ...] = ()
+    fallbacks: tuple[str, ...] = ()
+    requests_per_minute: int | None = None
+    burst_size: int | None = None
+    max_concurrent_requests: int | None = None
+    input_usd_per_mtok: float | None = None
+    output_usd_per_mtok: float | None = None
 
 
 class EmbeddedSettings(Struct, frozen=True, kw_only=True):
@@ -74,10 +82,57 @@ class EmbeddedSettings(Struct, frozen=True, kw_only=True):
     linger_ms: int = 5_000
 
 
+class RateLimitSettings(Struct, frozen=True, kw_only=True):
+    """How often one remote provider is asked; source: the guide, "LLM Optimization"."""
+
+    requests_per_minute: int = 60
+    burst_size: int = 10
+
+
+class CircuitBreakerSettings(Struct, frozen=True, kw_only=True):
+    """When a provider that fails is left alone; source: the guide, "Circuit Breakers"."""
+
+    failure_threshold: int = 5
+    recovery_time_ms: int = 60_000
+
+
+class CacheSettings(Struct, frozen=True, kw_only=True):
+    """The response cache on disk, in MB of 10^6 bytes."""
+
+    enabled: bool = False
+    max_mb: int = 100
+
+
+class BudgetSettings(Struct, frozen=True, kw_only=True):
+    """What one process may spend on answers; None means no bound."""
+
+    cost_usd: float | None = None
+    tokens: int | None = None
+
+
 class LLMSettings(Struct, frozen=True, kw_only=True):
+    """`timeout_ms` is the first-byte deadline. `tasks` maps an operation to `provider`,
+    `provider/model` or `/model`. `max_retries` come after the first attempt, and none begins
+    later than `retry_budget_ms` after the request."""
+
     default_provider: str | None = None
     fallback_provider: str | None = None
     timeout_ms: int = 30_000
+    connect_timeout_ms: int = 5_000
+    idle_timeout_ms: int = 60_000
+    total_timeout_ms: int = 600_000
+    max_retries: int = 3
+    backoff_factor: int = 2
+    retry_budget_ms: int = 60_000
+    rate_limit: RateLimitSettings = RateLimitSettings()
+    max_concurrent_requests: int = 10
+    max_queued_requests: int = 1_000
+    circuit_breaker: CircuitBreakerSettings = CircuitBreakerSettings()
+    prefer_local: bool = False
+    tasks: dict[str, str] = field(default_factory=dict)
+    deduplicate: bool = True
+    cache: CacheSettings = CacheSettings()
+    budget: BudgetSettings = BudgetSettings()
     probe_timeout_ms: int = 200
     probe_keep_ms: int = 30_000
     providers: dict[str, ProviderSettings] = field(default_factory=dict)
@@ -117,6 +172,17 @@ class AnalyzeSettings(Struct, frozen=True, kw_only=True):
     analyzers: tuple[str, ...] = ()
 
 
+class NetworkSettings(Struct, frozen=True, kw_only=True):
+    """How servers are reached; source: the guide, "Network". `ssl_cacertfile` None means the
+    system's certificates, `proxy_url` None the environment's proxy."""
+
+    ssl_verify: bool = True
+    ssl_cacertfile: str | None = None
+    proxy_url: str | None = None
+    timeout_ms: int = 30_000
+    max_redirects: int = 3
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     project_dir: str | None = None
     env: str = "dev"
@@ -126,3 +192,4 @@ class Settings(Struct, frozen=True, kw_only=True):
     display: DisplaySettings = DisplaySettings()
     completion: CompletionSettings = CompletionSettings()
     analyze: AnalyzeSettings = AnalyzeSettings()
+    network: NetworkSettings = NetworkSettings()

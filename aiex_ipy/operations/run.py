@@ -45,7 +45,10 @@ MAX_ROUNDS = 2
 def choice_for(operation: Operation[Any, Any], request: Request[Any]) -> Choice:
     """Return which model the request asks for."""
     return Choice(
-        provider=request.provider, model=request.model, by_name_only=operation.by_name_only
+        provider=request.provider,
+        model=request.model,
+        by_name_only=operation.by_name_only,
+        task=operation.name,
     )
 
 
@@ -193,6 +196,8 @@ async def _answer(
                     usage=chunk.usage,
                     refusal=chunk.refusal,
                     note=opened.note,
+                    latency_ms=chunk.latency_ms,
+                    first_token_ms=chunk.first_token_ms,
                 )
 
 

@@ -12,11 +12,14 @@ from aiex_ipy.messages import Chunk, ModelRequest
 
 class Choice(Struct, frozen=True, kw_only=True):
     """What the caller asked for; None means not said. `by_name_only` leaves out the embedded
-    model unless it was named (by `provider`, or by `default_provider` in the settings)."""
+    model unless it was named (by `provider`, or by `default_provider` in the settings). `task` is
+    the operation's name, for `llm.tasks`. `batch` lets interactive requests go first."""
 
     provider: str | None = None
     model: str | None = None
     by_name_only: bool = False
+    task: str = ""
+    batch: bool = False
 
 
 class Target(Struct, frozen=True, kw_only=True):
