@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from aiex_ipy.errors import ContextTooLongError
 from aiex_ipy.messages import Message
-from aiex_ipy.prompts.tokens import MESSAGE_OVERHEAD, cut, estimate
+from aiex_ipy.tokens import MESSAGE_OVERHEAD, cut, estimate
 
 FENCE = "~~~~"
 CUT_MARK = "[… left out here: the prompt budget is reached …]\n"

@@ -10,7 +10,7 @@ from aiex_ipy.errors import ContextTooLongError
 from aiex_ipy.messages import Message
 from aiex_ipy.prompts.fit import CUT_MARK, FENCE, Prompt, Section, cost, fit
 from aiex_ipy.prompts.templates import template
-from aiex_ipy.prompts.tokens import cut, estimate
+from aiex_ipy.tokens import cut, estimate
 
 texts = st.text(alphabet=string.printable + "äß漢😀", max_size=400)
 sections = st.lists(

@@ -15,7 +15,7 @@ def estimate(text: str) -> int:
     A word costs one token per four letters begun, a digit and a mark one each, a run of
     blanks one only when longer than one, a character outside ASCII its UTF-8 bytes halved.
     Measured against SmolLM2's tokenizer it is above the true count for source and prose
-    (tests/prompts/test_tokens.py).
+    (tests/prompts/test_fit.py).
     """
     total = 0
     for piece in _PIECES.findall(text):
