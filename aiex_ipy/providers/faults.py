@@ -25,6 +25,7 @@ from aiex_ipy.errors import (
     RateLimitError,
     UnavailableError,
 )
+from aiex_ipy.providers.unreachable import BROKEN, TransportFault, chain, why
 
 _SHOWN = 300  # characters of a server's own words that are shown
 
@@ -51,7 +52,8 @@ class Peer(Struct, kw_only=True):
         """`host:port` of the base URL."""
         parts = urlsplit(self.base_url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        return f"{parts.hostname}:{port}"
+        host = parts.hostname or ""
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     @property
     def subject(self) -> str:
@@ -97,22 +99,24 @@ def from_exception(error: Exception, peer: Peer, *, partial: str | None = None) 
     mapped = error if isinstance(error, AiexError) else _foreign(error, peer)
     if partial is None or not isinstance(mapped, ProviderError):
         return mapped
-    return interrupted(peer, partial, because=mapped.message)
+    return interrupted(peer, partial, because=mapped.message, reason=mapped.code)
 
 
 def hung_up(error: Exception) -> bool:
     """Return whether the server closed a connection that stood, without a word of an answer."""
-    broken = {"RemoteProtocolError", "ReadError", "WriteError", "CloseError"}
-    return any(type(link).__name__ in broken for link in _chain(error))
+    return any(type(link).__name__ in BROKEN for link in chain(error))
 
 
-def interrupted(peer: Peer, partial: str, *, because: str = "") -> InterruptedAnswerError:
-    """Return the error for an answer cut after its first delta."""
-    reason = f" {because}" if because else " The stream ended without its last event."
+def interrupted(
+    peer: Peer, partial: str, *, because: str = "", reason: str = "stream_incomplete"
+) -> InterruptedAnswerError:
+    """Return the error for an answer cut after its first delta; `reason` is the code of the cut."""
+    told = f" {because}" if because else " The stream ended without its last event."
     return InterruptedAnswerError(
-        f"The answer of {peer.label} was cut after {len(partial)} characters.{reason}",
+        f"The answer of {peer.label} was cut after {len(partial)} characters.{told}",
         hint="Ask again; the text received so far is kept in `partial`.",
         partial=partial,
+        reason=reason,
         **peer.details(),
     )
 
@@ -126,7 +130,13 @@ def _foreign(error: Exception, peer: Peer) -> ProviderError:
         headers: Mapping[str, str] = getattr(response, "headers", {})
         body = getattr(error, "body", None)
         return from_status(status, headers, body, peer)
-    names = {cls.__name__ for link in _chain(error) for cls in type(link).__mro__}
+    links = chain(error)
+    for link in links:
+        if isinstance(link, TransportFault):
+            return _refused_on_the_way(link, peer)
+    names = {cls.__name__ for link in links for cls in type(link).__mro__}
+    if "ConnectTimeout" in names:
+        return _unreachable(links, peer)
     if names & {"TimeoutException", "TimeoutError", "APITimeoutError"}:
         return UnavailableError(
             f"{peer.place} did not answer in time.",
@@ -141,7 +151,7 @@ def _foreign(error: Exception, peer: Peer) -> ProviderError:
             **peer.details(),
         )
     if names & {"RequestError", "APIConnectionError", "OSError"}:
-        return _unreachable(error, peer)
+        return _unreachable(links, peer)
     return ProviderError(
         f"{peer.subject} failed: {_words(str(error), peer) or type(error).__name__}.",
         hint=peer.remedy,
@@ -149,38 +159,26 @@ def _foreign(error: Exception, peer: Peer) -> ProviderError:
     )
 
 
-def _unreachable(error: Exception, peer: Peer) -> UnavailableError:
-    import socket
-    import ssl
-
-    chain = list(_chain(error))
-    hint = peer.remedy
-    tls = next((link for link in chain if isinstance(link, ssl.SSLError)), None)
-    if tls is not None:
-        code = "tls"
-        why = getattr(tls, "verify_message", None) or getattr(tls, "reason", None) or "TLS failed"
-        untrusted = isinstance(tls, ssl.SSLCertVerificationError)
-        cause = f"its certificate is not trusted ({why})" if untrusted else f"TLS failed ({why})"
-        hint = "Set SSL_CERT_FILE to your CA file, or correct the base URL."
-    elif any(isinstance(link, socket.gaierror) for link in chain):
-        cause, code = "the host name is not known", "dns"
-    elif any(isinstance(link, ConnectionRefusedError) for link in chain) or any(
-        "ConnectError" in type(link).__name__ for link in chain
-    ):
-        cause, code = "connection refused", "connect"
-        if not any(isinstance(link, ConnectionRefusedError) for link in chain):
-            cause = _words(str(chain[-1]), peer) or "no connection"
-    elif any("ProxyError" in type(link).__name__ for link in chain):
-        cause, code = "the proxy refused", "proxy"
-        hint = "Check HTTPS_PROXY."
-    else:
-        cause, code = "the connection broke", "cut"
+def _unreachable(links: list[BaseException], peer: Peer) -> UnavailableError:
+    code, cause, hint = why(links)
     return UnavailableError(
-        f"Failed to connect to {peer.label} at {peer.address!r}: {cause}."
+        f"Failed to connect to {peer.label} at {peer.address!r}: {_words(cause, peer)}."
         if code != "cut"
         else f"The connection to {peer.label} at {peer.address!r} broke.",
         code=code,
-        hint=hint,
+        hint=hint or peer.remedy,
+        **peer.details(),
+    )
+
+
+def _refused_on_the_way(fault: TransportFault, peer: Peer) -> ProviderError:
+    kind = UnavailableError if fault.code in ("proxy", "tls") else ProtocolError
+    says = _words(fault.says, peer)
+    return kind(
+        f"{says if says[:1].isupper() else f'{peer.place} {says}'}.",
+        code=fault.code,
+        hint=fault.hint or peer.remedy,
+        status=fault.status,
         **peer.details(),
     )
 
@@ -363,13 +361,3 @@ def _words(text: str, peer: Peer) -> str:
         line = line.replace(peer.secret.reveal(), "***")
     line = line.rstrip(".")
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    """Return the exception and what caused it, outermost first."""
-    links: list[BaseException] = []
-    link: BaseException | None = error
-    while link is not None and link not in links:
-        links.append(link)
-        link = link.__cause__ or link.__context__
-    return links

@@ -132,7 +132,7 @@ EXPECTED: dict[str, tuple[type[AiexError], str]] = {
     "httpx2.RequestError": (UnavailableError, "cut"),
     "httpx2.TransportError": (UnavailableError, "cut"),
     "httpx2.TimeoutException": (UnavailableError, "timeout"),
-    "httpx2.ConnectTimeout": (UnavailableError, "timeout"),
+    "httpx2.ConnectTimeout": (UnavailableError, "connect"),
     "httpx2.ReadTimeout": (UnavailableError, "timeout"),
     "httpx2.WriteTimeout": (UnavailableError, "timeout"),
     "httpx2.PoolTimeout": (UnavailableError, "timeout"),
