@@ -17,11 +17,16 @@ from aiex_ipy.config.keys import KeyDoc, PlannedKey
 from aiex_ipy.config.providers import NO_PROVIDER, canonical_provider, instances
 from aiex_ipy.config.settings import (
     AnalyzeSettings,
+    BudgetSettings,
+    CacheSettings,
+    CircuitBreakerSettings,
     CompletionSettings,
     DisplaySettings,
     EmbeddedSettings,
     LLMSettings,
+    NetworkSettings,
     ProviderSettings,
+    RateLimitSettings,
     SandboxSettings,
     Settings,
 )
@@ -300,12 +305,17 @@ def _loaded(
         llm=LLMSettings(
             **{**_fields(flat, "llm"), **chosen},
             providers=providers,
+            rate_limit=RateLimitSettings(**_fields(flat, "llm.rate_limit")),
+            circuit_breaker=CircuitBreakerSettings(**_fields(flat, "llm.circuit_breaker")),
+            cache=CacheSettings(**_fields(flat, "llm.cache")),
+            budget=BudgetSettings(**_fields(flat, "llm.budget")),
             embedded=EmbeddedSettings(**_fields(flat, "llm.embedded")),
         ),
         sandbox=SandboxSettings(**_fields(flat, "sandbox")),
         display=DisplaySettings(**_fields(flat, "display")),
         completion=CompletionSettings(**_fields(flat, "completion")),
         analyze=AnalyzeSettings(**_fields(flat, "analyze")),
+        network=NetworkSettings(**_fields(flat, "network")),
     )
     values: dict[str, Any] = {}
     origins: dict[str, Origin] = {}
