@@ -130,6 +130,45 @@ KEYS: tuple[KeyDoc, ...] = (
         "AIEX_LLM_TIMEOUT",
     ),
     _key(
+        "llm.rate_limit.requests_per_minute",
+        "integer",
+        "How often one remote provider is asked in the long run. Servers on this machine are "
+        "asked as often as wanted.",
+        "AIEX_LLM_REQUESTS_PER_MINUTE",
+        unit="1/min",
+        minimum=1,
+        maximum=1_000_000,
+    ),
+    _key(
+        "llm.rate_limit.burst_size",
+        "integer",
+        "How many requests one remote provider may get at once after a pause.",
+        "AIEX_LLM_BURST_SIZE",
+        unit="requests",
+        minimum=1,
+        maximum=1_000_000,
+    ),
+    _key(
+        "llm.max_concurrent_requests",
+        "integer",
+        "How many requests one remote provider works on at a time. Where it is more than one, "
+        "batch work leaves one free for questions.",
+        "AIEX_LLM_MAX_CONCURRENT_REQUESTS",
+        unit="requests",
+        minimum=1,
+        maximum=10_000,
+    ),
+    _key(
+        "llm.max_queued_requests",
+        "integer",
+        "How many questions, and how many requests of batch work, may wait for one provider; "
+        "more are refused at once.",
+        "AIEX_LLM_MAX_QUEUED_REQUESTS",
+        unit="requests",
+        minimum=0,
+        maximum=1_000_000,
+    ),
+    _key(
         "llm.probe_timeout_ms",
         "duration",
         "How long the local servers are waited for when a provider is looked for.",
@@ -241,6 +280,33 @@ KEYS: tuple[KeyDoc, ...] = (
         maximum=1_000_000,
     ),
     _key(
+        "llm.providers.NAME.requests_per_minute",
+        "integer",
+        "How often this provider is asked in the long run, wherever its server is. Left out: "
+        "`llm.rate_limit.requests_per_minute` for a remote one.",
+        unit="1/min",
+        minimum=1,
+        maximum=1_000_000,
+    ),
+    _key(
+        "llm.providers.NAME.burst_size",
+        "integer",
+        "How many requests this provider may get at once after a pause, wherever its server is. "
+        "Left out: `llm.rate_limit.burst_size` where its rate is limited.",
+        unit="requests",
+        minimum=1,
+        maximum=1_000_000,
+    ),
+    _key(
+        "llm.providers.NAME.max_concurrent_requests",
+        "integer",
+        "How many requests this provider works on at a time, wherever its server is. Left out: "
+        "`llm.max_concurrent_requests` for a remote one; the embedded model works on two.",
+        unit="requests",
+        minimum=1,
+        maximum=10_000,
+    ),
+    _key(
         "llm.providers.NAME.answers",
         "strings",
         "The answers of a `scripted` provider, in order.",
@@ -338,7 +404,7 @@ _PLANNED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "llm",
         "retrying",
-        ("max_retries", "backoff_factor", "rate_limit", "max_concurrent_requests"),
+        ("max_retries", "backoff_factor"),
     ),
     ("llm", "the circuit breaker", ("circuit_breaker",)),
     ("llm", "the cluster", ("distributed_coordination",)),

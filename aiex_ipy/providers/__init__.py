@@ -25,6 +25,9 @@ class Provider(Protocol):
     a local server answers and has a model, a model's file is there. It is asked only of
     providers nobody named.
 
+    A provider whose server works on so many requests at once and lets more wait may tell the number
+    as `slots`; then they wait in turn before they are sent.
+
     `kind` is the registered kind; `name` the instance's own name. `prompt_budget_tokens` is
     the most a prompt may cost on this provider, or None for no budget of its own.
     """

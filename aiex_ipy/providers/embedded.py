@@ -60,6 +60,7 @@ class EmbeddedProvider:
     """
 
     kind = "embedded"
+    slots = SLOTS
 
     def __init__(self, instance: ProviderSettings, settings: Settings) -> None:
         self.name = instance.name

@@ -170,6 +170,72 @@ def timeouts(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
     assert deadline(setter(), "openai") == 30.0
 
 
+def entered(settings: Settings, name: str, *, remote: bool, asked: int = 30) -> tuple[int, int]:
+    """Return how many of so many requests a provider's gate lets in at once, and how many wait."""
+    from aiex_ipy.errors import RateLimitError
+    from aiex_ipy.routing.gate import Gate, limits_for
+
+    async def ask() -> tuple[int, int]:
+        instance = settings.llm.providers[name]
+        gate = Gate(limits_for(instance, settings.llm, remote=remote, slots=None), name)
+        waiting = [asyncio.create_task(gate.enter(batch=False)) for _ in range(asked)]
+        await asyncio.sleep(0)
+        found = gate.running, gate.waiting
+        for task in waiting:
+            task.cancel()
+        refused = await asyncio.gather(*waiting, return_exceptions=True)
+        assert sum(isinstance(each, RateLimitError) for each in refused) == asked - sum(found)
+        return found
+
+    return asyncio.run(ask())
+
+
+@proves("llm.max_concurrent_requests", "llm.providers.NAME.max_concurrent_requests")
+def concurrent(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    rate = "[llm.rate_limit]\nburst_size = 100\n"
+    assert entered(setter(rate), "openai", remote=True) == (10, 20)
+    settings = setter(
+        f"[llm]\nmax_concurrent_requests = 4\n{rate}{OPENAI}max_concurrent_requests = 3\n"
+    )
+    assert entered(settings, "anthropic", remote=True) == (4, 26)
+    assert entered(settings, "ollama", remote=False) == (30, 0)
+    assert entered(settings, "openai", remote=False) == (3, 27)
+
+
+@proves("llm.rate_limit.burst_size", "llm.providers.NAME.burst_size")
+def burst(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    many = "[llm]\nmax_concurrent_requests = 100\n"
+    assert entered(setter(many), "openai", remote=True) == (10, 20)
+    settings = setter(f"{many}[llm.rate_limit]\nburst_size = 4\n{OPENAI}burst_size = 3\n")
+    assert entered(settings, "anthropic", remote=True) == (4, 26)
+    assert entered(settings, "ollama", remote=False) == (30, 0)
+    assert entered(settings, "openai", remote=False) == (3, 27)
+
+
+@proves("llm.rate_limit.requests_per_minute", "llm.providers.NAME.requests_per_minute")
+def per_minute(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    from aiex_ipy.routing.gate import Gate, limits_for
+
+    async def pause(settings: Settings, name: str) -> float:
+        instance = settings.llm.providers[name]
+        gate = Gate(limits_for(instance, settings.llm, remote=True, slots=None), name)
+        while gate.try_enter(batch=False):
+            gate.leave(batch=False)
+        return gate.next_in_s
+
+    settings = setter(
+        f"[llm.rate_limit]\nrequests_per_minute = 2\n{OPENAI}requests_per_minute = 1\n"
+    )
+    assert 0 < asyncio.run(pause(setter(), "openai")) <= 1
+    assert 25 < asyncio.run(pause(settings, "anthropic")) <= 30
+    assert 50 < asyncio.run(pause(settings, "openai")) <= 60
+
+
+@proves("llm.max_queued_requests")
+def queued(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    assert entered(setter("[llm]\nmax_queued_requests = 5\n"), "openai", remote=True) == (10, 5)
+
+
 class Listening:
     """A provider that keeps how long it was waited for."""
 

@@ -47,7 +47,7 @@ def test_every_row_has_its_fields_type() -> None:
         tuple[str, ...]: {"paths", "suffixes", "strings"},
         str: {"string", "choice", "model"},
         str | None: {"string", "provider", "path", "url", "variable"},
-        int | None: {"duration"},
+        int | None: {"duration", "integer"},
         Secret | None: {"secret"},
     }
     for doc in describe():

@@ -210,7 +210,6 @@ def test_a_wrong_file_is_told_by_file_key_and_value(
         ("[cluster]\nheartbeat_interval = 5_000", "the cluster"),
         ("[llm]\nmax_retries = 3", "retrying"),
         ("[llm]\nbackoff_factor = 2", "retrying"),
-        ("[llm.rate_limit]\nrequests_per_minute = 60", "retrying"),
         ("[llm.circuit_breaker]\nfailure_threshold = 5", "the circuit breaker"),
         ("[llm]\ndistributed_coordination = true", "the cluster"),
         ("[context]\nmax_memory_mb = 200", "the session store"),
