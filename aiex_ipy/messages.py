@@ -57,12 +57,14 @@ class ModelRequest(Struct, frozen=True, kw_only=True):
 class Usage(Struct, frozen=True, kw_only=True):
     """Tokens of one call as the server counted them; None where it did not say.
 
+    `cached_tokens` are those of the input that the server still had, which many bill at less.
     `estimated` is True where a count is ours, from the length of the text. `cost_usd` None means
-    unknown, never free; 0.0 is said only of local models.
+    unknown, never free; 0.0 is said only where tokens cost nothing, as those of local models.
     """
 
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached_tokens: int = 0
     cost_usd: float | None = None
     estimated: bool = False
 
