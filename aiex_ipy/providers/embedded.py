@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from aiex_ipy.config.settings import EmbeddedSettings, ProviderSettings, Settings
-from aiex_ipy.errors import AiexError, StoreError, UnavailableError
-from aiex_ipy.messages import Chunk, Message, ModelInfo, ModelRequest
+from aiex_ipy.errors import AiexError, InterruptedAnswerError, StoreError, UnavailableError
+from aiex_ipy.messages import Chunk, Message, ModelInfo, ModelRequest, Opened
 from aiex_ipy.providers.faults import Peer
 from aiex_ipy.providers.openai_compatible import OpenAICompatibleProvider
 
@@ -147,21 +147,26 @@ class EmbeddedProvider:
             temperature=server.model.temperature if temperature is None else temperature,
             max_tokens=min(request.max_tokens, LONGEST_ANSWER_TOKENS),
         )
+        opened = shown = False
         for again in (True, False):
-            await server.connected()
-            heard = False
+            connection = await server.connected()
             try:
                 async with aclosing(server.stream(asked)) as chunks:
                     async for chunk in chunks:
-                        heard = True
+                        if type(chunk) is not Opened:
+                            shown = True
+                        elif opened:
+                            continue
+                        opened = True
                         yield chunk
                 return
-            except UnavailableError as error:
+            except (UnavailableError, InterruptedAnswerError) as error:
                 if error.code == "timeout":
                     error.hint = "Ask for less, or raise llm.embedded.first_byte_timeout_ms."
-                if heard or not again or not await server.gone():
+                if shown or not again or not await connection.gone():
                     raise
-                # It was killed before it said a word: the same question to a new one.
+                # It was killed before it said a word (or one of an answer that is given out only
+                # when it is whole): the same question to a new one.
 
     def _check_system(self) -> None:
         import os
@@ -274,9 +279,6 @@ class _Server(OpenAICompatibleProvider):
 
     def alive(self) -> bool:
         return self._connection is not None and self._connection.alive()
-
-    async def gone(self) -> bool:
-        return self._connection is None or await self._connection.gone()
 
     async def connected(self) -> Connection:
         """The held connection; the server is found or started first where there is none."""

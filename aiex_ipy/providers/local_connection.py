@@ -63,15 +63,17 @@ class Connection:
             return False
 
     async def gone(self) -> bool:
-        """Whether the server is gone, given the moment its other sockets may close before ours."""
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(_DYING_S):
-                return not await loop.sock_recv(self._held, 1)
-        except TimeoutError:
-            return False
-        except OSError:
-            return True
+        """Whether the server is gone, given the moment its other sockets may close before ours.
+
+        It looks again and again, because another request may close this connection meanwhile:
+        what the loop watches must not be closed, its number would be another socket's next.
+        """
+        give_up = time.monotonic() + _DYING_S
+        while self.alive():
+            if time.monotonic() > give_up:
+                return False
+            await asyncio.sleep(0.01)
+        return True
 
     def close(self) -> None:
         self._held.close()
