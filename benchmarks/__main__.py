@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.rows import HEAD, kept
 
 HERE = Path(__file__).parent
-NAMES = ("startup", "ipython", "calls", "analyze", "live", "complete", "debug")
+NAMES = ("startup", "ipython", "calls", "handover", "analyze", "live", "complete", "debug")
 
 
 def main() -> int:

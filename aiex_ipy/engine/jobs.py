@@ -9,14 +9,18 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from aiex_ipy.operations.base import Update
+from aiex_ipy.operations.base import Text, Update
 
 if TYPE_CHECKING:
+    from asyncio import TimerHandle
     from concurrent.futures import Future
 
 Res = TypeVar("Res")
 CANCEL_TIMEOUT_S = 0.5
 """How long a cancelled job may take to close its connection before the caller goes on."""
+HOLD_S = 0.015
+"""How long words may be held back so that many are handed over at once. Each hand-over takes the
+interpreter from the engine's thread: one for each word costs more than the word."""
 
 
 class Job(Generic[Res]):
@@ -24,11 +28,19 @@ class Job(Generic[Res]):
 
     Iterate it (once) for updates, from one thread; `result` gives the result or raises the
     request's error. An interrupt while waiting cancels the request at the server first.
+
+    Whoever waits is woken at once by the first words, by whatever is no words, by words after a
+    pause of `hold_s` seconds, and by the end; by other words at most once in `hold_s` seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, hold_s: float = HOLD_S) -> None:
         self._updates: deque[Update] = deque()
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._hold_s = hold_s
+        self._held: TimerHandle | None = None
+        self._due_at = 0.0
+        self._spoke = False
+        self._due = False
         self._waits = False
         self._ended = False
         self._listener: Callable[[], None] | None = None
@@ -39,6 +51,29 @@ class Job(Generic[Res]):
     def put(self, update: Update) -> None:
         """Hand over one update; called on the engine's loop."""
         self._updates.append(update)
+        if type(update) is not Text:
+            self._wake()
+        elif not self._spoke:
+            self._spoke = True
+            self._wake()
+        elif self._held is None:
+            left = self._due_at - time.monotonic()
+            if left <= 0:
+                self._wake()
+            else:
+                from asyncio import get_running_loop
+
+                self._held = get_running_loop().call_later(left, self._wake)
+
+    def _wake(self) -> None:
+        """Tell whoever waits that there are updates; on the engine's loop."""
+        if self._held is not None:
+            self._held.cancel()
+            self._held = None
+        if self._ended or not self._updates:
+            return  # `_end` has told it and nobody may be there any more, or all were taken
+        self._due_at = time.monotonic() + self._hold_s
+        self._due = True
         if self._waits:
             self._waits = False
             self._wakes.put(None)
@@ -58,7 +93,10 @@ class Job(Generic[Res]):
             self._listener()
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Call `listener` after each update from now on, and once at once. It must not block."""
+        """Call `listener` when there are updates from now on, and once at once, then at the end.
+
+        It must not block.
+        """
         self._listener = listener
         listener()
 
@@ -96,14 +134,15 @@ class Job(Generic[Res]):
     def poll(self, timeout_s: float | None, *, for_end: bool = False) -> tuple[list[Update], bool]:
         """Return the updates there are, and whether the request has ended.
 
-        Waits up to `timeout_s` (None: without end) for the first update; with `for_end` for the
-        request's end, whatever comes before: who redraws now and then is not woken by each word.
+        Waits up to `timeout_s` (None: without end) for updates that are due; with `for_end` for
+        the request's end, whatever comes before: who redraws now and then is not woken by words.
         """
         if timeout_s != 0:
             self._waits = not for_end  # before looking, so that nothing comes unseen in between
-            if for_end or not self._updates:
+            if for_end or not self._due:
                 self._wait(timeout_s, for_end)
             self._waits = False
+        self._due = False
         ended = self._ended  # before the updates are taken: all have come then
         return [self._updates.popleft() for _ in range(len(self._updates))], ended
 
