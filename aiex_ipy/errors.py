@@ -33,10 +33,12 @@ from typing import Any
 
 
 class AiexError(Exception):
-    """Base of all errors of aiex. `code` is stable and snake_case; `hint` may be empty."""
+    """Base of all errors of aiex. `code` is stable and snake_case; `hint` may be empty; `attempts`
+    is how often a provider was asked before it was given up."""
 
     exit_code = 2
     default_code = "error"
+    attempts: int = 1
 
     def __init__(self, message: str, *, code: str = "", hint: str = "", **details: Any) -> None:
         super().__init__(message)

@@ -23,6 +23,7 @@ from aiex_ipy.operations.run import choice_for, offline, stream
 from aiex_ipy.operations.view import View
 from aiex_ipy.redaction import Redactor
 from aiex_ipy.routing.router import Router
+from aiex_ipy.routing.state import RoutingState
 from aiex_ipy.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Engine:
         self._ruff = _linter() if kernel else None
         self._closed = False
         self._lock = threading.Lock()
+        self._state = models.state if models is not None else RoutingState()
         _engines.add(self)
         self._view: View | None = None
         self._under_way: dict[Router, int] = {}
@@ -100,7 +102,7 @@ class Engine:
         with self._lock:
             self._check_open()
             if self._models is None:
-                self._models = Router(self._settings)
+                self._models = Router(self._settings, state=self._state)
             return self._models
 
     @property

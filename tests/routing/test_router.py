@@ -424,7 +424,7 @@ def test_a_local_server_gone_since_the_probe_is_probed_again(server, nobody):
     server.replies = [Raw(status=503, blocks=(b"{}",)), Reply(text="back")]
 
     async def run() -> str:
-        router = Router(settings(ollama, away(nobody)[1]))
+        router = Router(settings(ollama, away(nobody)[1], max_retries=0))
         try:
             with pytest.raises(UnavailableError):
                 await collect(router.stream(build, Choice()))

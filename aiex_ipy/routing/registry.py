@@ -1,0 +1,139 @@
+"""The providers that can be named, made on first use, and which of them are on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiex_ipy.config.providers import KINDS, NO_PROVIDER, canonical_provider
+from aiex_ipy.config.settings import ProviderSettings, Settings
+from aiex_ipy.errors import UnknownNameError, near_miss
+from aiex_ipy.providers import Provider
+
+LOCAL_SERVERS = ("ollama", "lm_studio")
+BY_NAME_ONLY = ("scripted",)
+
+
+class Registry:
+    """The instances of one settings value. `providers` are instances made by the caller; they
+    come before those the settings describe under the same name."""
+
+    def __init__(
+        self, settings: Settings, *, providers: Mapping[str, Provider] | None = None
+    ) -> None:
+        self.settings = settings
+        self._made: dict[str, Provider] = dict(providers or {})
+        self._here: dict[str, bool] = {}
+        self._probed_at = float("-inf")
+        self._answering: list[str] = []
+
+    def names(self) -> list[str]:
+        """Return the providers that can be named: the configured, then our kinds that need none.
+
+        A scripted one without answers is left out: it is there for tests.
+        """
+        names = [*self._made, *self.settings.llm.providers]
+        names += [kind for kind, known in KINDS.items() if not known.needs_url]
+        return [
+            name
+            for name in dict.fromkeys(names)
+            if name in self._made
+            or self.instance(name).kind != "scripted"
+            or self.instance(name).answers
+        ]
+
+    def known(self, named: str) -> str:
+        """Return the canonical name. Raises UnknownNameError."""
+        name = canonical_provider(named)
+        known = [*self._made, *self.settings.llm.providers, *KINDS, NO_PROVIDER]
+        if name in known:
+            return name
+        from aiex_ipy import plugins
+
+        known += [plugin.name for plugin in plugins.plugins("aiex.providers")]
+        if name in known:
+            return name
+        raise UnknownNameError(
+            f"No provider {named!r}.", hint=near_miss(name, list(dict.fromkeys(known)))
+        )
+
+    def instance(self, name: str) -> ProviderSettings:
+        """Return the settings of `name`; one of our kinds has them without being configured."""
+        configured = self.settings.llm.providers.get(name)
+        return configured or ProviderSettings(name=name, kind=name)
+
+    def provider(self, name: str) -> Provider:
+        """Return the instance `name`, made on first use. Raises UnknownNameError, PluginError."""
+        found = self._made.get(name)
+        if found is not None:
+            return found
+        name = self.known(name)
+        if name not in self._made:
+            from aiex_ipy import plugins
+
+            instance = self.instance(name)
+            self._made[name] = plugins.load("aiex.providers", instance.kind)(
+                instance, self.settings
+            )
+        return self._made[name]
+
+    def is_local(self, name: str) -> bool:
+        """True when its server is on this machine: what it is asked does not leave it."""
+        known = self._here.get(name)
+        if known is None:
+            known = self._here[name] = self._look_where(name)
+        return known
+
+    def _look_where(self, name: str) -> bool:
+        from aiex_ipy.providers.wire import is_loopback
+
+        instance = self.instance(name)
+        if instance.base_url:
+            return is_loopback(instance.base_url)
+        return instance.kind in (*LOCAL_SERVERS, *BY_NAME_ONLY, "embedded")
+
+    def keyed(self) -> list[str]:
+        """Instances that need no probing, by priority: a key, or an own address."""
+        usable = [
+            instance
+            for instance in self.settings.llm.providers.values()
+            if instance.kind not in (*BY_NAME_ONLY, "embedded")
+            and (
+                instance.api_key or instance.base_url
+                if instance.kind not in LOCAL_SERVERS
+                else instance.base_url and instance.priority < 100
+            )
+        ]
+        return [instance.name for instance in sorted(usable, key=lambda each: each.priority)]
+
+    async def answering(self) -> list[str]:
+        """Local servers that answer, by priority; asked in parallel, the answer kept a while."""
+        import asyncio
+
+        llm = self.settings.llm
+        now = asyncio.get_running_loop().time()
+        if now - self._probed_at < llm.probe_keep_ms / 1000:
+            return self._answering
+        names = [name for name, each in llm.providers.items() if each.kind in LOCAL_SERVERS]
+        names += [kind for kind in LOCAL_SERVERS if kind not in names]
+        providers = [self.provider(name) for name in names]
+        found = await asyncio.gather(
+            *(provider.available(llm.probe_timeout_ms / 1000) for provider in providers)
+        )
+        answering = [name for name, answers in zip(names, found, strict=True) if answers]
+        self._answering = sorted(answering, key=lambda name: self.instance(name).priority)
+        self._probed_at = now
+        return self._answering
+
+    def probe_again(self) -> None:
+        """Forget which local servers answered: one of them may be gone."""
+        self._probed_at = float("-inf")
+
+    async def embedded(self) -> bool:
+        """True when a model is installed and can be run here."""
+        return await self.provider("embedded").available(self.settings.llm.probe_timeout_ms / 1000)
+
+    async def aclose(self) -> None:
+        """Close all that were made; the next use makes them anew."""
+        made, self._made = self._made, {}
+        for provider in made.values():
+            await provider.aclose()

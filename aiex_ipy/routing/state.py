@@ -1,0 +1,107 @@
+"""What a process knows of its providers: shared by all threads, kept when settings change."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from itertools import count
+
+from aiex_ipy.config.settings import CircuitBreakerSettings, ProviderSettings
+from aiex_ipy.errors import AiexError
+from aiex_ipy.routing.breaker import Breaker
+
+
+class Standing:
+    """How one provider instance stands. `in_flight` counts requests under way, `turn` is when it
+    was last chosen among equals. Written on the engine's loop, read by any thread."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.in_flight = 0
+        self.turn = 0
+        self.answered = 0
+        self.failed = 0
+        self.last_error: AiexError | None = None
+        self.breakers: dict[str, Breaker] = {}
+        self._clock = clock
+        self._cool_until: dict[str, float] = {}
+        self._marked_until = 0.0
+
+    def breaker(self, model: str | None, settings: CircuitBreakerSettings) -> Breaker:
+        """Return the breaker of a model, with the numbers of the present settings."""
+        found = self.breakers.get(model or "")
+        if found is None:
+            found = self.breakers[model or ""] = Breaker(clock=self._clock)
+        found.threshold = settings.failure_threshold
+        found.recovery_s = settings.recovery_time_ms / 1000
+        return found
+
+    def cool(self, model: str | None, seconds: float) -> None:
+        """Leave a model alone for so long, because the server asked for it."""
+        until = self._clock() + seconds
+        self._cool_until[model or ""] = max(until, self._cool_until.get(model or "", 0.0))
+
+    def cooling_s(self, model: str | None) -> float:
+        """Seconds a model is still to be left alone."""
+        if not self._cool_until:
+            return 0.0
+        return max(0.0, self._cool_until.get(model or "", 0.0) - self._clock())
+
+    def mark(self, seconds: float) -> None:
+        """Pass the whole provider over for so long: its key was refused, its account is empty."""
+        self._marked_until = self._clock() + seconds
+
+    @property
+    def marked_s(self) -> float:
+        """Seconds it is still passed over."""
+        return max(0.0, self._marked_until - self._clock()) if self._marked_until else 0.0
+
+    def clear(self, model: str | None) -> None:
+        """Forget cooling and mark: it has just answered."""
+        self._marked_until = 0.0
+        if self._cool_until:
+            self._cool_until.pop(model or "", None)
+
+
+class RoutingState:
+    """One for each engine. `clock` counts seconds, `sleep` waits for so many, `random` gives
+    numbers from 0 to 1; they are arguments so that tests need not wait."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] | None = None,
+        random: Callable[[], float] = random.random,
+    ) -> None:
+        self.clock = clock
+        self.random = random
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._standings: dict[tuple[object, ...], Standing] = {}
+        self._turns = count(1)
+
+    def standing(self, instance: ProviderSettings) -> Standing:
+        """Return how an instance stands; one with another address or key begins anew."""
+        key = (instance.name, instance.kind, instance.base_url, instance.api_key)
+        with self._lock:
+            found = self._standings.get(key)
+            if found is None:
+                found = self._standings[key] = Standing(self.clock)
+            return found
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait so long, if at all."""
+        if seconds <= 0:
+            return
+        if self._sleep is not None:
+            await self._sleep(seconds)
+            return
+        import asyncio
+
+        await asyncio.sleep(seconds)
+
+    def next_turn(self) -> int:
+        """Return a number higher than all before."""
+        return next(self._turns)
