@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
@@ -21,11 +22,16 @@ if TYPE_CHECKING:
 
 CONNECT_S = 5.0  # as both vendors' SDKs by default
 IDLE_S = 60.0  # silence between two reads of one answer
+MOST_KEPT = 100  # connections without a request that are kept for the next
 AFTER_LAST_WORD_S = 2.0  # for the usage event that may follow the finish reason
 AFTER_END_S = 0.1  # for the end of the body, so that the connection can be used again
 UNSTREAMED = 20
 """An answer in one piece comes when all of it is made, so its first byte gets this many times the
 deadline: 600 s at the default of 30 s, which is the SDKs' own."""
+
+
+_opened: ContextVar[list[str] | None] = ContextVar("_opened", default=None)
+"""What is told of a connection that had to be opened for a request; None when nobody asks."""
 
 
 class Decoder(Protocol):
@@ -145,13 +151,7 @@ class WireProvider:
         note = "; ".join(part for part in (note, self.check(model)) if part)
         opened = Opened(provider=self.name, model=model, note=note)
         body = self.body(request, model)
-        try:
-            response = await self.send(url, key, self.path, body, stream=request.stream)
-        except Exception as error:
-            if not hung_up(error):
-                raise
-            # A kept connection may be closed by the server in the moment it is used again.
-            response = await self.send(url, key, self.path, body, stream=request.stream)
+        response = await self._asked(url, key, body, stream=request.stream)
         if request.stream and not _is_whole(response):
             async with aclosing(_streamed(response, decoder, opened)) as chunks:
                 async for chunk in chunks:
@@ -167,6 +167,26 @@ class WireProvider:
             yield finish
         elif not decoder.heard:
             raise wrong_content(response.headers.get("content-type", ""), peer)
+
+    async def _asked(
+        self, url: str, key: str, body: dict[str, Any], *, stream: bool
+    ) -> httpx2.Response:
+        """Send a question; again at once where the server closed a kept connection under it.
+
+        There may be more such connections, so it goes on until one was opened for the question.
+        """
+        opened: list[str] | None = None
+        for _ in range(MOST_KEPT + 1):
+            watching = _opened.set(opened)
+            try:
+                return await self.send(url, key, self.path, body, stream=stream)
+            except Exception as error:
+                if opened or not hung_up(error):
+                    raise
+            finally:
+                _opened.reset(watching)
+            opened = []
+        raise AssertionError("More connections were kept than may be.")
 
     async def send(
         self, url: str, key: str, path: str, body: dict[str, Any] | None, *, stream: bool = False
@@ -297,11 +317,25 @@ def new_client(base_url: str) -> httpx2.AsyncClient:
         verify = ssl.create_default_context()
     return httpx2.AsyncClient(
         timeout=httpx2.Timeout(IDLE_S, connect=CONNECT_S),
-        limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100),
+        limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=MOST_KEPT),
+        event_hooks={"request": [_watch]},
         follow_redirects=False,
         trust_env=not here,
         verify=verify,
     )
+
+
+async def _watch(request: httpx2.Request) -> None:
+    """Note when the transport opens a connection. Source: httpx2, "Request extensions", `trace`."""
+    opened = _opened.get()
+    if opened is None:
+        return
+
+    async def trace(event: str, info: dict[str, Any]) -> None:
+        if event == "connection.connect_tcp.started":
+            opened.append(event)
+
+    request.extensions = {**request.extensions, "trace": trace}
 
 
 async def _streamed(

@@ -1,0 +1,116 @@
+"""Connections that are kept for the next question, and servers that close them under it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
+
+import pytest
+
+from aiex_ipy.config.settings import ProviderSettings, Settings
+from aiex_ipy.errors import UnavailableError
+from aiex_ipy.messages import Message, ModelRequest, TextDelta
+from aiex_ipy.providers.lm_studio import LMStudioProvider
+from aiex_ipy.providers.ollama import OllamaProvider
+from aiex_ipy.providers.wire import WireProvider
+from aiex_ipy.testing.replies import Reply, whole_body
+
+ASKED = ModelRequest(
+    messages=(Message(role="user", content="Say hello."),), model="m", max_tokens=8, stream=False
+)
+KINDS = pytest.mark.parametrize(
+    ("kind", "wire"), [(OllamaProvider, "ollama"), (LMStudioProvider, "openai")]
+)
+
+
+class Impatient:
+    """A server that hangs up on every question but the first of a connection, or on every one."""
+
+    def __init__(self, wire: str, *, always: bool = False) -> None:
+        self.connections = self.questions = 0
+        self.together = asyncio.Barrier(1)
+        self.under_way: set[asyncio.Task[None]] = set()
+        self._always = always
+        self._body = whole_body(wire, Reply(text="Hello."), "m")  # type: ignore[arg-type]
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self.under_way.add(task)
+        try:
+            await self._question(reader)
+            if not self._always:
+                await self.together.wait()
+                head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+                writer.write(f"{head}{len(self._body)}\r\n\r\n".encode() + self._body)
+                await writer.drain()
+                await self._question(reader)
+        except asyncio.IncompleteReadError:
+            pass
+        finally:
+            writer.transport.abort()
+
+    async def _question(self, reader: asyncio.StreamReader) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+        await reader.readexactly(int(length))
+        self.questions += 1
+
+
+@asynccontextmanager
+async def asking(kind: type[WireProvider], server: Impatient) -> AsyncGenerator[WireProvider, None]:
+    listening = await asyncio.start_server(server.connected, "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    provider = kind(ProviderSettings(name="local", kind=kind.kind, base_url=address), Settings())
+    try:
+        yield provider
+    finally:
+        await provider.aclose()
+        listening.close()
+        await asyncio.wait(server.under_way)
+
+
+async def answer(provider: WireProvider) -> str:
+    async with aclosing(provider.stream(ASKED)) as chunks:
+        return "".join([chunk.text async for chunk in chunks if isinstance(chunk, TextDelta)])
+
+
+@KINDS
+@pytest.mark.parametrize("kept", [1, 3])
+def test_kept_connections_that_are_closed_under_a_question_do_not_cost_the_answer(
+    kind: type[WireProvider], wire: str, kept: int
+) -> None:
+    """It is asked again at once, until over a new connection, however many had been kept."""
+
+    async def work() -> None:
+        server = Impatient(wire)
+        server.together = asyncio.Barrier(kept)
+        async with asking(kind, server) as provider:
+            assert (
+                await asyncio.gather(*(answer(provider) for _ in range(kept))) == ["Hello."] * kept
+            )
+            server.together = asyncio.Barrier(1)
+            assert await answer(provider) == "Hello."
+        assert server.connections == kept + 1
+        assert server.questions == kept + kept + 1
+
+    asyncio.run(work())
+
+
+@KINDS
+def test_a_server_that_hangs_up_on_a_new_connection_is_asked_no_third_time(
+    kind: type[WireProvider], wire: str
+) -> None:
+    """One instant retry; when and whether to come again is for the router to say."""
+
+    async def work() -> None:
+        server = Impatient(wire, always=True)
+        async with asking(kind, server) as provider:
+            with pytest.raises(UnavailableError) as caught:
+                await answer(provider)
+        assert caught.value.code == "cut"
+        assert server.questions == 2
+
+    asyncio.run(work())
