@@ -12,6 +12,7 @@ from aiex_ipy.config.settings import ProviderSettings, Settings
 Kind = Literal[
     "string",
     "integer",
+    "decimal",
     "boolean",
     "duration",
     "choice",
@@ -32,7 +33,8 @@ DAY_MS = 86_400_000
 
 
 class KeyDoc(Struct, frozen=True, kw_only=True):
-    """One key. `minimum` and `maximum` are inclusive and bound numbers only.
+    """One key. `minimum` and `maximum` are inclusive and bound numbers only. `zero` says what 0
+    would do, where it is refused for that.
 
     `variable` is the environment variable, `""` when there is none. `in_files` False means
     that the key is needed to find the files and so cannot stand in one.
@@ -46,6 +48,7 @@ class KeyDoc(Struct, frozen=True, kw_only=True):
     choices: tuple[str, ...] = ()
     minimum: int = 0
     maximum: int = 0
+    zero: str = ""
     in_files: bool = True
 
     @property
@@ -61,8 +64,13 @@ class KeyDoc(Struct, frozen=True, kw_only=True):
 
     @property
     def python_type(self) -> type:
-        """`int`, `bool`, `tuple` (of str) or `str`."""
-        types: dict[str, type] = {"integer": int, "duration": int, "boolean": bool}
+        """`int`, `float`, `bool`, `tuple` (of str) or `str`."""
+        types: dict[str, type] = {
+            "integer": int,
+            "duration": int,
+            "decimal": float,
+            "boolean": bool,
+        }
         plural = self.kind in ("paths", "suffixes", "strings")
         return tuple if plural else types.get(self.kind, str)
 
@@ -84,6 +92,8 @@ def _key(key: str, kind: Kind, doc: str, variable: str = "", **more: Any) -> Key
         more = {"unit": "ms", "maximum": DAY_MS, "minimum": 1, **more}
     return KeyDoc(key=key, kind=kind, doc=doc, variable=variable, **more)
 
+
+_REFUSES_ALL = "refuse every call"
 
 KEYS: tuple[KeyDoc, ...] = (
     _key(
@@ -180,6 +190,25 @@ KEYS: tuple[KeyDoc, ...] = (
         "How long the answer of that search is kept.",
         "AIEX_LLM_PROBE_KEEP",
         minimum=0,
+    ),
+    _key(
+        "llm.budget.cost_usd",
+        "decimal",
+        "The most a process may spend on answers: the call that reaches it ends, the next is "
+        "refused. A model of unknown price is refused too. A project's file may only lower it.",
+        "AIEX_LLM_BUDGET_COST_USD",
+        unit="USD",
+        maximum=1_000_000,
+        zero=_REFUSES_ALL,
+    ),
+    _key(
+        "llm.budget.tokens",
+        "integer",
+        "The most tokens a process may use, prompts and answers together, as above.",
+        "AIEX_LLM_BUDGET_TOKENS",
+        unit="tokens",
+        maximum=1_000_000_000_000,
+        zero=_REFUSES_ALL,
     ),
     _key(
         "llm.embedded.model",
@@ -305,6 +334,21 @@ KEYS: tuple[KeyDoc, ...] = (
         unit="requests",
         minimum=1,
         maximum=10_000,
+    ),
+    _key(
+        "llm.providers.NAME.input_usd_per_mtok",
+        "decimal",
+        "The price of input, for a server the price table does not know, or knows wrongly. Both "
+        "prices are set together, and not in a project's file.",
+        unit="USD per million tokens",
+        maximum=1_000_000,
+    ),
+    _key(
+        "llm.providers.NAME.output_usd_per_mtok",
+        "decimal",
+        "The price of output.",
+        unit="USD per million tokens",
+        maximum=1_000_000,
     ),
     _key(
         "llm.providers.NAME.answers",

@@ -129,7 +129,10 @@ def assemble(
         table = replaced[path] if path in replaced else files.read(path)
         read.append(place)
         for name, entries in in_file(table, place).items():
-            (profiles.setdefault(name, {}) if name else merged).update(entries)
+            into = profiles.setdefault(name, {}) if name else merged
+            if not place.trusted:
+                _refuse_raised(entries, {**merged, **into})
+            into.update(entries)
     in_variables = dict(_in_environment(environ))
     in_overrides = dict(_in_overrides(overrides or {}))
     name = (in_overrides.get("env") or in_variables.get("env") or (Settings().env,))[0]
@@ -137,6 +140,22 @@ def assemble(
     for entries in (profiles.get(name, {}), in_variables, in_overrides):
         merged.update(entries)
     return _loaded(merged, environ, found, read)
+
+
+def _refuse_raised(entries: Entries, before: Entries) -> None:
+    """Refuse a project's budget above the user's own. Raises ConfigError."""
+    for key in ("llm.budget.cost_usd", "llm.budget.tokens"):
+        if key in entries and key in before and entries[key][0] > before[key][0]:
+            value, place = entries[key]
+            raise ConfigError(
+                f"{place.key(key)} is {shown(value)}, and a project cannot raise your budget of"
+                f" {shown(before[key][0])}.",
+                code="untrusted",
+                hint="Remove it, or raise it in your own file with `aiex config set`.",
+                key=key,
+                value=shown(value),
+                file=place.file,
+            )
 
 
 def in_file(table: Mapping[str, Any], place: Place) -> dict[str, Entries]:

@@ -107,6 +107,7 @@ def _completed(
     kind = KINDS.get(kind_name, _Kind())
     whole["kind"] = (kind_name, whole["kind"][1] if "kind" in whole else Place("default", ""))
     _refuse_senseless(name, kind_name, kind, whole)
+    _refuse_price(name, whole)
     if kind.has_server:
         _find_url(name, kind_name, kind, whole, environ)
         _find_key(name, kind_name, kind, whole, environ)
@@ -176,6 +177,32 @@ def _refuse_senseless(name: str, kind_name: str, kind: _Kind, table: Mapping[str
             key=f"{PROVIDERS}.{name}.base_url",
             file=place.file,
         )
+
+
+def _refuse_price(name: str, table: Mapping[str, Entry]) -> None:
+    """Refuse half a price, and a project's: with a price of 0 it would get round a budget."""
+    words = "input_usd_per_mtok", "output_usd_per_mtok"
+    given = [word for word in words if word in table]
+    for word in given:
+        place = table[word][1]
+        key = f"{PROVIDERS}.{name}.{word}"
+        other = words[1 - words.index(word)]
+        if not place.trusted:
+            raise ConfigError(
+                f"{place.key(key)} would let a project say what your calls cost.",
+                code="untrusted",
+                hint="Set it in your own file with `aiex config set`.",
+                key=key,
+                file=place.file,
+            )
+        if len(given) == 1:
+            raise ConfigError(
+                f"{place.key(key)} is set, and {other} is not.",
+                code="conflict",
+                hint=f"Set {PROVIDERS}.{name}.{other} too.",
+                key=key,
+                file=place.file,
+            )
 
 
 def _from_environment(

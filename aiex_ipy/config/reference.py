@@ -67,6 +67,7 @@ start from the file they stand in. In a provider's name `-` and `_` are the same
 _SECTIONS = (
     ("General", ""),
     ("Models", "llm."),
+    ("Budgets", "llm.budget."),
     ("Embedded model", "llm.embedded."),
     ("Provider instances", "llm.providers.NAME."),
     ("Reading files", "sandbox."),

@@ -82,7 +82,7 @@ def typed(doc: KeyDoc, key: str, value: Any, place: Place, *, text: bool) -> Any
     """
     if isinstance(value, Secret):
         value = value.reveal()
-    if doc.kind in ("integer", "duration"):
+    if doc.kind in ("integer", "duration", "decimal"):
         return _number(doc, key, value, place, text=text)
     if doc.kind == "boolean":
         return _boolean(doc, key, value, place, text=text)
@@ -94,7 +94,10 @@ def typed(doc: KeyDoc, key: str, value: Any, place: Place, *, text: bool) -> Any
     return _one(doc, key, value.strip(), place)
 
 
-def _number(doc: KeyDoc, key: str, value: Any, place: Place, *, text: bool) -> int:
+def _number(doc: KeyDoc, key: str, value: Any, place: Place, *, text: bool) -> float:
+    """Return a whole number, for a decimal key any finite one; inclusive bounds."""
+    if doc.kind == "decimal":
+        return _decimal(doc, key, value, place, text=text)
     example = "30000" if doc.kind == "duration" else str(doc.default or doc.minimum)
     unit = {"ms": "milliseconds", "1/s": "times a second"}.get(doc.unit, doc.unit)
     hint = f"Give a whole number{f' of {unit}' if unit else ''}, like {example}."
@@ -106,9 +109,31 @@ def _number(doc: KeyDoc, key: str, value: Any, place: Place, *, text: bool) -> i
             number = None
     if not isinstance(number, int) or isinstance(number, bool):
         raise bad_value(doc, key, value, place, "a whole number", hint)
+    return _bounded(doc, key, number, place, hint)
+
+
+def _decimal(doc: KeyDoc, key: str, value: Any, place: Place, *, text: bool) -> float:
+    hint = f"Give an amount in {doc.unit}, like 2.50."
+    number = value
+    if text and isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            number = None
+    # NaN is not equal to itself, and a whole number too large for a float is out of bounds.
+    good = isinstance(number, int | float) and not isinstance(number, bool) and number == number
+    if not good or number in (float("inf"), float("-inf")):
+        raise bad_value(doc, key, value, place, "a number", hint)
+    return float(_bounded(doc, key, number, place, hint))
+
+
+def _bounded(doc: KeyDoc, key: str, number: float, place: Place, hint: str) -> float:
+    if not number and doc.zero:
+        wanted = f"more than 0, since 0 would {doc.zero}"
+        raise bad_value(doc, key, number, place, wanted, "Leave the key out to have no bound.")
     if not doc.minimum <= number <= doc.maximum:
         wanted = f"between {doc.minimum} and {doc.maximum}"
-        raise bad_value(doc, key, value, place, wanted, hint)
+        raise bad_value(doc, key, number, place, wanted, hint)
     return number
 
 

@@ -158,6 +158,41 @@ def default_and_fallback(place: Place, setter: Setter, patch: pytest.MonkeyPatch
     assert order(setter(OPENAI_API_KEY=KEY, ANTHROPIC_API_KEY=KEY)) == ["openai", "anthropic"]
 
 
+@proves("llm.budget.cost_usd", "llm.budget.tokens")
+def budget(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    from aiex_ipy.errors import BudgetError
+    from aiex_ipy.messages import Usage
+    from aiex_ipy.routing.ledger import Call, Ledger
+    from aiex_ipy.routing.prices import Tariffs
+
+    def refused(settings: Settings) -> bool:
+        ledger = Ledger(Tariffs())
+        usage = Usage(input_tokens=60, output_tokens=40, cost_usd=0.5)
+        ledger.add(Call(provider="openai", model="m", usage=usage))
+        try:
+            ledger.check(settings.llm.budget, provider="openai", model="m", priced=True)
+        except BudgetError:
+            return True
+        return False
+
+    assert not refused(setter())
+    assert refused(setter("[llm.budget]\ncost_usd = 0.5\n"))
+    assert refused(setter(AIEX_LLM_BUDGET_COST_USD=".25"))
+    assert not refused(setter("[llm.budget]\ncost_usd = 1\ntokens = 101\n"))
+    assert refused(setter("[llm.budget]\ncost_usd = 1\ntokens = 100\n"))
+
+
+@proves("llm.providers.NAME.input_usd_per_mtok", "llm.providers.NAME.output_usd_per_mtok")
+def prices(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    from aiex_ipy.messages import Usage
+    from aiex_ipy.routing.prices import Tariffs
+
+    usage = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
+    settings = setter(f"{OPENAI}input_usd_per_mtok = 2\noutput_usd_per_mtok = 0.5\n")
+    instance = settings.llm.providers["openai"]
+    assert Tariffs().cost(instance, "m", usage, local=False) == 2.5
+
+
 @proves("llm.timeout_ms", "llm.providers.NAME.timeout_ms")
 def timeouts(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
     def deadline(settings: Settings, name: str) -> float:

@@ -29,6 +29,8 @@ VARIABLES: dict[str, tuple[str, Any]] = {
     "AIEX_LLM_MAX_QUEUED_REQUESTS": ("0", 0),
     "AIEX_LLM_PROBE_TIMEOUT": ("100", 100),
     "AIEX_LLM_PROBE_KEEP": ("0", 0),
+    "AIEX_LLM_BUDGET_COST_USD": ("2.5", 2.5),
+    "AIEX_LLM_BUDGET_TOKENS": ("1_000", 1000),
     "AIEX_EMBEDDED_MODEL": ("smollm2", "smollm2"),
     "AIEX_EMBEDDED_THREADS": ("1", 1),
     "AIEX_EMBEDDED_CONTEXT_TOKENS": ("2048", 2048),

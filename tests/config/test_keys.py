@@ -48,6 +48,7 @@ def test_every_row_has_its_fields_type() -> None:
         str: {"string", "choice", "model"},
         str | None: {"string", "provider", "path", "url", "variable"},
         int | None: {"duration", "integer"},
+        float | None: {"decimal"},
         Secret | None: {"secret"},
     }
     for doc in describe():
@@ -60,7 +61,7 @@ def test_every_row_says_what_people_need() -> None:
     assert len(variables) == len(set(variables))
     for doc in describe():
         assert doc.doc.endswith("."), doc.key
-        assert (doc.kind in ("integer", "duration")) == (doc.maximum > 0), doc.key
+        assert (doc.kind in ("integer", "duration", "decimal")) == (doc.maximum > 0), doc.key
         assert (doc.kind == "duration") == doc.key.endswith("_ms"), doc.key
         assert doc.variable.startswith("AIEX_") or not doc.variable
         if doc.maximum and doc.default is not None:

@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from traitlets import Any as AnyTrait
-from traitlets import Bool, Dict, Enum, Int, List, Unicode
+from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode
 from traitlets.config import Configurable
 
 from aiex_ipy.config import KeyDoc, describe
@@ -115,7 +115,7 @@ def _trait(doc: KeyDoc) -> Any:
     said = f"{doc.doc} Unit: {doc.unit}." if doc.unit else doc.doc
     if doc.choices:
         return Enum(doc.choices, allow_none=True, help=said).tag(config=True)
-    kinds: dict[type, Any] = {int: Int, bool: Bool, tuple: List, str: Unicode}
+    kinds: dict[type, Any] = {int: Int, float: Float, bool: Bool, tuple: List, str: Unicode}
     kind = kinds.get(doc.python_type, AnyTrait)
     default = doc.default
     if kind is List:
