@@ -1,4 +1,4 @@
-"""`aiex llm health|models|providers`."""
+"""`aiex llm health|models|providers|cache`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import click
+from msgspec.structs import asdict
 
 from aiex_ipy.frontends.cli.options import JSON
 from aiex_ipy.frontends.cli.run import engine_for
@@ -46,6 +47,33 @@ def providers(output: str) -> None:
     with engine_for() as engine:
         rows = describe(engine.models)
     _print(rows, output, _provider_line)
+
+
+@click.command()
+@click.option("--clear", is_flag=True, help="Forget all answers.")
+@JSON
+def cache(clear: bool, output: str) -> None:
+    """Show what the response cache holds; with --clear, empty it."""
+    from aiex_ipy.config import load
+    from aiex_ipy.routing.response_cache import ResponseCache
+
+    settings = load().llm.cache
+    kept = ResponseCache(settings.max_mb)
+    cleared = kept.clear() if clear else 0
+    held = kept.size()
+    if output == "json":
+        print(to_json({"enabled": settings.enabled, "cleared": cleared, **asdict(held)}), end="")
+        return
+    if clear:
+        print(f"forgotten: {_answers(cleared)}")
+    size = f"{held.bytes / 1e6:.1f} MB of {settings.max_mb} MB"
+    print(f"{_answers(held.answers)}, {size}, in {held.path}")
+    if not settings.enabled:
+        print("The cache is off: llm.cache.enabled is false.")
+
+
+def _answers(number: int) -> str:
+    return f"{number} answer{'' if number == 1 else 's'}"
 
 
 def _print(rows: Sequence[Row], output: str, line: Callable[[Row], str]) -> None:

@@ -45,6 +45,7 @@ COMMANDS: Table = {
             "health": Entry("Ask each provider whether it answers.", f"{_CLI}.llm:health"),
             "models": Entry("List the models of each provider.", f"{_CLI}.llm:models"),
             "providers": Entry("List the configured providers.", f"{_CLI}.llm:providers"),
+            "cache": Entry("Show or empty the response cache.", f"{_CLI}.llm:cache"),
         },
     ),
     "config": Entry(
