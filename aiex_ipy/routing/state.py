@@ -7,10 +7,15 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from itertools import count
+from typing import TYPE_CHECKING
 
 from aiex_ipy.config.settings import CircuitBreakerSettings, ProviderSettings
 from aiex_ipy.errors import AiexError
 from aiex_ipy.routing.breaker import Breaker
+
+if TYPE_CHECKING:
+    from aiex_ipy.routing.ledger import Ledger
+    from aiex_ipy.routing.prices import Tariffs
 
 
 class Standing:
@@ -81,6 +86,7 @@ class RoutingState:
         self._lock = threading.Lock()
         self._standings: dict[tuple[object, ...], Standing] = {}
         self._turns = count(1)
+        self._money: tuple[Tariffs, Ledger] | None = None
 
     def standing(self, instance: ProviderSettings) -> Standing:
         """Return how an instance stands; one with another address or key begins anew."""
@@ -90,6 +96,27 @@ class RoutingState:
             if found is None:
                 found = self._standings[key] = Standing(self.clock)
             return found
+
+    @property
+    def tariffs(self) -> Tariffs:
+        """The prices looked up so far."""
+        return (self._money or self._accounts())[0]
+
+    @property
+    def ledger(self) -> Ledger:
+        """The calls so far."""
+        return (self._money or self._accounts())[1]
+
+    def _accounts(self) -> tuple[Tariffs, Ledger]:
+        # Not at the top: what asks no model has nothing to count.
+        from aiex_ipy.routing.ledger import Ledger
+        from aiex_ipy.routing.prices import Tariffs
+
+        with self._lock:
+            if self._money is None:
+                tariffs = Tariffs()
+                self._money = tariffs, Ledger(tariffs)
+            return self._money
 
     async def sleep(self, seconds: float) -> None:
         """Wait so long, if at all."""

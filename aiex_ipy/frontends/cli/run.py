@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from aiex_ipy.config import load
-from aiex_ipy.engine.engine import Engine
+from aiex_ipy.engine.engine import Engine, default_engine
+from aiex_ipy.engine.makers import MAKERS
 from aiex_ipy.frontends.cli.faults import quiet_stdout, say
 from aiex_ipy.frontends.cli.output import emit, symbols_in, target_of, written
 from aiex_ipy.operations.analyze import Analysis
@@ -20,7 +21,11 @@ Res = TypeVar("Res")
 
 @contextmanager
 def engine_for() -> Iterator[Engine]:
-    """An engine for one command, closed at its end."""
+    """An engine for one command, closed at its end; in a session, the session's own, which knows
+    what was asked and how each provider stands."""
+    if MAKERS:
+        yield default_engine()
+        return
     engine = Engine(load())
     try:
         yield engine
