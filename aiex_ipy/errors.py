@@ -109,10 +109,12 @@ class QuotaError(ProviderError):
 
 
 class ContextTooLongError(ProviderError):
-    """`limit_tokens` is the model's limit when the server named it, else None."""
+    """`limit_tokens` is the model's limit and `prompt_tokens` what the prompt had, as the server
+    named and counted them; None where it did not."""
 
     default_code = "context_too_long"
     limit_tokens: int | None = None
+    prompt_tokens: int | None = None
 
 
 class UnavailableError(ProviderError):

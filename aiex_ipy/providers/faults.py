@@ -223,6 +223,7 @@ def from_status(status: int, headers: Mapping[str, str], body: object, peer: Pee
             f"The prompt does not fit the context{tells} of model {peer.model!r}.{told}",
             hint="Ask about less, or name a model with a larger context.",
             limit_tokens=limit,
+            prompt_tokens=fault["n_prompt_tokens"],
             **details,
         )
     if kinds & {"authentication_error", "permission_error", "invalid_api_key"} or status in (
@@ -328,7 +329,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 
 def _fault(body: object) -> dict[str, Any]:
-    """Return type, code, message and n_ctx of an error body of any of the wires."""
+    """Return type, code, message and token counts of an error body of any of the wires."""
     if isinstance(body, bytes):
         body = body.decode("utf-8", "replace")
     if isinstance(body, str):
@@ -337,7 +338,8 @@ def _fault(body: object) -> dict[str, Any]:
         with contextlib.suppress(msgspec.DecodeError):
             body = msgspec.json.decode(body)
     inner = body.get("error", body) if isinstance(body, Mapping) else body
-    found: dict[str, Any] = {"type": "", "code": "", "cause": "", "message": "", "n_ctx": None}
+    found: dict[str, Any] = {"type": "", "code": "", "cause": "", "message": ""}
+    found |= {"n_ctx": None, "n_prompt_tokens": None}
     if isinstance(inner, Mapping):
         found["type"] = str(inner.get("type") or "")
         found["code"] = str(inner.get("code") or "")
@@ -345,8 +347,8 @@ def _fault(body: object) -> dict[str, Any]:
         details = inner.get("details")  # Anthropic's own place for the cause
         if isinstance(details, Mapping):
             found["cause"] = str(details.get("error_code") or "")
-        limit = inner.get("n_ctx")
-        found["n_ctx"] = limit if isinstance(limit, int) else None
+        for count in ("n_ctx", "n_prompt_tokens"):
+            found[count] = inner[count] if isinstance(inner.get(count), int) else None
     elif isinstance(inner, str):
         found["message"] = inner
     return found

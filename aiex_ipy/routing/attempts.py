@@ -289,7 +289,6 @@ def shrunk_budget(request: ModelRequest, error: ContextTooLongError) -> int:
     if not error.limit_tokens:
         return estimated // 2
     room = error.limit_tokens - min(request.max_tokens, error.limit_tokens // 4)
-    counted = getattr(error, "prompt_tokens", None)
-    if counted:
-        room = room * estimated // counted
+    if error.prompt_tokens:
+        room = room * estimated // error.prompt_tokens
     return min(room * 19 // 20, estimated - 1)

@@ -311,8 +311,9 @@ def test_a_status_becomes_the_error_it_means(status, body, expected):
 
 def test_the_limit_of_the_context_is_kept():
     """A caller can shrink to the limit the server named."""
-    body = {"error": {"type": "exceed_context_size_error", "n_ctx": 512}}
-    assert from_status(400, {}, body, PEER).limit_tokens == 512
+    body = {"error": {"type": "exceed_context_size_error", "n_ctx": 512, "n_prompt_tokens": 700}}
+    error = from_status(400, {}, body, PEER)
+    assert (error.limit_tokens, error.prompt_tokens) == (512, 700)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 429, 500])
