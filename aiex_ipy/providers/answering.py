@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from aiex_ipy.errors import EmptyAnswerError, UnavailableError
-from aiex_ipy.messages import Chunk, Finish, ModelRequest, TextDelta
-from aiex_ipy.providers.faults import Peer, from_exception, interrupted
+from aiex_ipy.messages import Chunk, Finish, ModelRequest, TextDelta, ToolCallDelta
+from aiex_ipy.providers.deadlines import Deadlines, Passed
+from aiex_ipy.providers.faults import Peer, from_exception
 from aiex_ipy.providers.schema import satisfying_json
 
 
@@ -15,63 +16,71 @@ async def whole(
     request: ModelRequest,
     peer: Peer,
     *,
-    first_byte_s: float | None = None,
+    deadlines: Deadlines | None = None,
 ) -> AsyncGenerator[Chunk, None]:
     """Pass on `chunks` so that the promises of `Provider.stream` hold.
 
     Foreign exceptions are mapped; a stream that ends without `Finish` is an error; so is an
-    empty answer; `first_byte_s` bounds the wait for the first chunk, in seconds. With a
-    `response_schema` the text is held back, checked, and given out as one delta of JSON that
-    satisfies it. Closing this generator closes `chunks`.
+    empty answer; so is one that passes one of its `deadlines`. After the first delta such an
+    error is an InterruptedAnswerError. With a `response_schema` the text is held back, checked,
+    and given out as one delta of JSON that satisfies it. Closing this generator closes `chunks`.
     """
+    from asyncio import CancelledError
     from contextlib import aclosing
 
     said: list[str] = []
     called = False
     held = request.response_schema is not None
+    limits = deadlines or Deadlines()
+    failed: Exception
     async with aclosing(chunks):
         try:
-            yield await _first(chunks, first_byte_s, peer)
+            limits.begin()
             async for chunk in chunks:
+                limits.given()
                 if type(chunk) is TextDelta:
                     said.append(chunk.text)
-                    if held:
-                        continue
+                    if not held:
+                        yield chunk
                 elif type(chunk) is Finish:
+                    limits.stop()
                     for last in _ending(chunk, request, "".join(said), called, peer):
                         yield last
                     return
                 else:
-                    called = True
-                yield chunk
-        except Exception as error:
-            partial = "".join(said) if said or called else None
-            mapped = from_exception(error, peer, partial=partial)
-            if mapped is error:
+                    called = called or type(chunk) is ToolCallDelta
+                    yield chunk
+                limits.reading()
+            failed = _ended_early(peer)
+        except CancelledError:
+            passed = limits.passed()
+            if passed is None:
                 raise
-            raise mapped from error
-    if said or called:
-        raise interrupted(peer, "".join(said))
-    raise _nothing_came(peer)
+            failed = _too_late(passed, peer)
+        except Exception as error:
+            failed = error
+        finally:
+            limits.stop()
+        # What is held back was seen by nobody, so the question may simply be asked again.
+        partial = "".join(said) if called or (said and not held) else None
+        mapped = from_exception(failed, peer, partial=partial)
+        if mapped is failed:
+            raise mapped
+        raise mapped from failed
 
 
-async def _first(chunks: AsyncGenerator[Chunk, None], within_s: float | None, peer: Peer) -> Chunk:
-    import asyncio
-
-    try:
-        async with asyncio.timeout(within_s) as deadline:
-            return await anext(chunks)
-    except StopAsyncIteration:
-        raise _nothing_came(peer) from None
-    except TimeoutError:
-        if not deadline.expired():
-            raise
-        raise UnavailableError(
-            f"{peer.place} gave no first word within {within_s:g} s.",
-            code="timeout",
-            hint="Raise AIEX_LLM_TIMEOUT (ms), or name another provider.",
-            **peer.details(),
-        ) from None
+def _too_late(passed: Passed, peer: Peer) -> UnavailableError:
+    what, variable = {
+        "timeout": ("gave no first word within", "AIEX_LLM_TIMEOUT"),
+        "idle": ("said nothing more for", "AIEX_LLM_IDLE_TIMEOUT"),
+        "total_timeout": ("was not done within", "AIEX_LLM_TOTAL_TIMEOUT"),
+    }[passed.code]
+    return UnavailableError(
+        f"{peer.place} {what} {passed.seconds:g} s.",
+        code=passed.code,
+        hint=f"Raise {variable} (ms), or name another provider.",
+        **peer.details(),
+    )
 
 
 def _ending(
@@ -100,10 +109,10 @@ def _ending(
     )
 
 
-def _nothing_came(peer: Peer) -> UnavailableError:
+def _ended_early(peer: Peer) -> UnavailableError:
     return UnavailableError(
-        f"{peer.place} ended the answer before it began.",
-        code="cut",
+        f"{peer.place} ended the answer without its last event.",
+        code="stream_incomplete",
         hint="Try again.",
         **peer.details(),
     )

@@ -25,7 +25,7 @@ from aiex_ipy.errors import (
     RateLimitError,
     UnavailableError,
 )
-from aiex_ipy.providers.unreachable import BROKEN, TransportFault, chain, why
+from aiex_ipy.providers.unreachable import TransportFault, chain, why
 
 _SHOWN = 300  # characters of a server's own words that are shown
 
@@ -62,8 +62,8 @@ class Peer(Struct, kw_only=True):
 
     @property
     def place(self) -> str:
-        """Label and address at the beginning of a sentence."""
-        return f"{self.subject} at {self.address!r}"
+        """Label and, once it is known, address at the beginning of a sentence."""
+        return f"{self.subject} at {self.address!r}" if self.base_url else self.subject
 
     def details(self) -> dict[str, Any]:
         """Return what every error carries."""
@@ -100,11 +100,6 @@ def from_exception(error: Exception, peer: Peer, *, partial: str | None = None) 
     if partial is None or not isinstance(mapped, ProviderError):
         return mapped
     return interrupted(peer, partial, because=mapped.message, reason=mapped.code)
-
-
-def hung_up(error: Exception) -> bool:
-    """Return whether the server closed a connection that stood, without a word of an answer."""
-    return any(type(link).__name__ in BROKEN for link in chain(error))
 
 
 def interrupted(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from re import fullmatch
 from typing import NamedTuple
-
-BROKEN = {"RemoteProtocolError", "ReadError", "WriteError", "CloseError"}
-"""What httpx2 raises when a connection that stood breaks."""
+from urllib.parse import urlsplit
 
 
 class TransportFault(Exception):
@@ -28,6 +27,12 @@ class Why(NamedTuple):
     code: str
     cause: str
     hint: str = ""
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether `url` points at this very machine."""
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or bool(fullmatch(r"127(\.\d+){3}", host))
 
 
 def chain(error: BaseException) -> list[BaseException]:

@@ -11,7 +11,7 @@ from aiex_ipy.config.settings import ProviderSettings, Settings
 from aiex_ipy.errors import CredentialsError
 from aiex_ipy.providers.faults import Peer
 from aiex_ipy.providers.model_facts import check_not_retired, facts
-from aiex_ipy.providers.wire import CONNECT_S, IDLE_S, WireProvider, http_url
+from aiex_ipy.providers.wire import WireProvider, http_url
 
 if TYPE_CHECKING:
     import httpx2
@@ -90,12 +90,11 @@ class VendorProvider(WireProvider):
             address,
             headers=headers,
             content=msgspec.json.encode(body),
-            extensions={"timeout": self.patience(stream).as_dict()},
+            extensions={"timeout": self.timeout.as_dict()},
         )
         response = await self.client(url).send(request, stream=stream)
         if response.is_success:
             return response
-        await response.aread()
         raise self._sdk._make_status_error_from_response(response)
 
     async def _send_by_sdk(
@@ -103,7 +102,7 @@ class VendorProvider(WireProvider):
     ) -> httpx2.Response:
         import httpx2
 
-        if self._sdk is None:
+        if self._sdk is None or self._sdk._client is not self.client(url):
             await self._make_sdk(url, key)
         # With `cast_to` a response, the SDK hands it over unread when streaming, else read.
         more: dict[str, Any] = {"stream": True, "stream_cls": self._stream_type} if stream else {}
@@ -111,7 +110,7 @@ class VendorProvider(WireProvider):
             path,
             cast_to=httpx2.Response,
             body=body,
-            options={"timeout": self.patience(stream)},
+            options={"timeout": self.timeout},
             **more,
         )
         assert isinstance(response, httpx2.Response)
@@ -126,8 +125,6 @@ class VendorProvider(WireProvider):
         import asyncio
         import importlib
 
-        import httpx2
-
         # Also when it stands in `sys.modules`: a request that was cancelled may have left its
         # import under way in another thread, for whose end this waits.
         module = await asyncio.to_thread(importlib.import_module, self.sdk_module)
@@ -136,7 +133,7 @@ class VendorProvider(WireProvider):
             api_key=key,
             base_url=url,
             max_retries=0,
-            timeout=httpx2.Timeout(IDLE_S, connect=CONNECT_S),
+            timeout=self.timeout,
             http_client=self.client(url),
         )
 

@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextvars import ContextVar
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
 
 from aiex_ipy.config.settings import ProviderSettings, Secret, Settings
-from aiex_ipy.errors import AiexError, CredentialsError
+from aiex_ipy.errors import AiexError, CredentialsError, UnavailableError
 from aiex_ipy.messages import Chunk, Finish, ModelInfo, ModelRequest, Opened
 from aiex_ipy.providers.answering import whole
-from aiex_ipy.providers.faults import HttpFault, Peer, from_exception, hung_up, wrong_content
+from aiex_ipy.providers.deadlines import Deadlines
+from aiex_ipy.providers.faults import HttpFault, Peer, from_exception, wrong_content
+from aiex_ipy.providers.unreachable import is_loopback as is_loopback
 
 if TYPE_CHECKING:
-    import ssl
+    from asyncio import AbstractEventLoop
 
     import httpx2
 
-CONNECT_S = 5.0  # as both vendors' SDKs by default
-IDLE_S = 60.0  # silence between two reads of one answer
-MOST_KEPT = 100  # connections without a request that are kept for the next
+    from aiex_ipy.providers.transport import Client
+
 AFTER_LAST_WORD_S = 2.0  # for the usage event that may follow the finish reason
 AFTER_END_S = 0.1  # for the end of the body, so that the connection can be used again
 UNSTREAMED = 20
 """An answer in one piece comes when all of it is made, so its first byte gets this many times the
 deadline: 600 s at the default of 30 s, which is the SDKs' own."""
 
-
-_opened: ContextVar[list[str] | None] = ContextVar("_opened", default=None)
-"""What is told of a connection that had to be opened for a request; None when nobody asks."""
+UNVERIFIED = "certificates are not checked, because network.ssl_verify is false"
 
 
 class Decoder(Protocol):
@@ -51,9 +50,10 @@ class Decoder(Protocol):
 
 
 class WireProvider:
-    """One server, one kept client, one wire. Subclasses say where, what and in which form.
+    """One server, one wire, a kept client for each loop. Subclasses say where, what and in which
+    form.
 
-    The client is made at the first request, on the loop that runs then, and belongs to it.
+    A client is made at the first request on a loop and is closed by `aclose`, or with the loop.
     `default_timeout_ms` is the kind's own first-byte deadline, None for `llm.timeout_ms`.
     """
 
@@ -67,7 +67,9 @@ class WireProvider:
         self.name = instance.name
         self.instance = instance
         self.settings = settings
-        self._client: httpx2.AsyncClient | None = None
+        self._clients: dict[AbstractEventLoop, tuple[Client, AsyncGenerator[None, None]]] = {}
+        self._timeout: httpx2.Timeout | None = None
+        self._told_unverified = False
 
     # What a subclass says.
 
@@ -118,10 +120,13 @@ class WireProvider:
 
     def stream(self, request: ModelRequest, /) -> AsyncGenerator[Chunk, None]:
         peer = self.peer()
-        patience = 1 if request.stream else UNSTREAMED
-        return whole(
-            self._chunks(request, peer), request, peer, first_byte_s=self.first_byte_s * patience
+        llm = self.settings.llm
+        deadlines = Deadlines(
+            first_s=self.first_byte_s * (1 if request.stream else UNSTREAMED),
+            idle_s=llm.idle_timeout_ms / 1000,
+            total_s=llm.total_timeout_ms / 1000,
         )
+        return whole(self._chunks(request, peer, deadlines), request, peer, deadlines=deadlines)
 
     async def available(self, within_s: float, /) -> bool:
         """Return whether the server answers within so many seconds and offers a model."""
@@ -136,24 +141,34 @@ class WireProvider:
             return False
 
     async def aclose(self) -> None:
-        """Close the connections; the next request opens new ones."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        """Close the connections, on whatever loop they are; the next request opens new ones."""
+        import asyncio
 
-    async def _chunks(self, request: ModelRequest, peer: Peer) -> AsyncGenerator[Chunk, None]:
+        clients, self._clients = self._clients, {}
+        here = asyncio.get_running_loop()
+        for loop, (_, closing) in clients.items():
+            if loop is here:
+                await closing.aclose()
+            elif loop.is_running():
+                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(closing.aclose(), loop))
+
+    async def _chunks(
+        self, request: ModelRequest, peer: Peer, deadlines: Deadlines
+    ) -> AsyncGenerator[Chunk, None]:
         from contextlib import aclosing
 
         url, key = await self._sendable(peer)
         model, note = (request.model, "") if request.model else await self.choose_model()
         peer.model = model
         decoder = self.decoder()
-        note = "; ".join(part for part in (note, self.check(model)) if part)
-        opened = Opened(provider=self.name, model=model, note=note)
+        notes = (note, self.check(model), self._unverified(url))
+        opened = Opened(
+            provider=self.name, model=model, note="; ".join(part for part in notes if part)
+        )
         body = self.body(request, model)
-        response = await self._asked(url, key, body, stream=request.stream)
+        response = await self.send(url, key, self.path, body, stream=request.stream)
         if request.stream and not _is_whole(response):
-            async with aclosing(_streamed(response, decoder, opened)) as chunks:
+            async with aclosing(_streamed(response, decoder, opened, deadlines)) as chunks:
                 async for chunk in chunks:
                     yield chunk
         else:
@@ -168,25 +183,12 @@ class WireProvider:
         elif not decoder.heard:
             raise wrong_content(response.headers.get("content-type", ""), peer)
 
-    async def _asked(
-        self, url: str, key: str, body: dict[str, Any], *, stream: bool
-    ) -> httpx2.Response:
-        """Send a question; again at once where the server closed a kept connection under it.
-
-        There may be more such connections, so it goes on until one was opened for the question.
-        """
-        opened: list[str] | None = None
-        for _ in range(MOST_KEPT + 1):
-            watching = _opened.set(opened)
-            try:
-                return await self.send(url, key, self.path, body, stream=stream)
-            except Exception as error:
-                if opened or not hung_up(error):
-                    raise
-            finally:
-                _opened.reset(watching)
-            opened = []
-        raise AssertionError("More connections were kept than may be.")
+    def _unverified(self, url: str) -> str:
+        """Return a warning, once, when whoever answers is believed without a certificate."""
+        if self.settings.network.ssl_verify or self._told_unverified:
+            return ""
+        self._told_unverified = url.startswith("https:")
+        return UNVERIFIED if self._told_unverified else ""
 
     async def send(
         self, url: str, key: str, path: str, body: dict[str, Any] | None, *, stream: bool = False
@@ -195,31 +197,29 @@ class WireProvider:
         client = self.client(url)
         headers = self.headers(key)
         if body is None:
-            return await checked(await client.get(url + path, headers=headers))
+            return checked(await client.get(url + path, headers=headers))
         headers["Content-Type"] = "application/json"
         request = client.build_request(
-            "POST",
-            url + path,
-            content=msgspec.json.encode(body),
-            headers=headers,
-            timeout=self.patience(stream),
+            "POST", url + path, content=msgspec.json.encode(body), headers=headers
         )
-        return await checked(await client.send(request, stream=stream))
+        return checked(await client.send(request, stream=stream))
 
-    def patience(self, stream: bool) -> httpx2.Timeout:
-        """Return the limits of a connection: it may be silent as long as the first event may take.
+    @property
+    def timeout(self) -> httpx2.Timeout:
+        """The transport's limits: only connecting has one. What follows is the deadlines' to end,
+        which do not take comments for words as a limit on the silence between two reads would."""
+        if self._timeout is None:
+            import httpx2
 
-        With a shorter one a slow answer in one piece would end here, before its own deadline.
-        """
-        import httpx2
-
-        first_s = self.first_byte_s * (1 if stream else UNSTREAMED)
-        return httpx2.Timeout(max(IDLE_S, first_s), connect=CONNECT_S)
+            self._timeout = httpx2.Timeout(
+                None, connect=self.settings.llm.connect_timeout_ms / 1000
+            )
+        return self._timeout
 
     async def ask(
         self, path: str, body: dict[str, Any] | None = None, *, from_root: bool = False
     ) -> Any:
-        """Return the decoded JSON of a GET or POST, within the first-byte deadline.
+        """Return the decoded JSON of a GET or POST, within `network.timeout_ms`.
 
         Faults are mapped. This is for questions about the server, not for answers. `from_root`
         takes `path` from the server's root and not from below the base URL.
@@ -227,14 +227,22 @@ class WireProvider:
         import asyncio
 
         peer = self.peer()
+        within_s = self.settings.network.timeout_ms / 1000
         try:
-            async with asyncio.timeout(self.first_byte_s):
+            async with asyncio.timeout(within_s) as deadline:
                 url, key = await self._sendable(peer)
                 if from_root:
                     url = url.removesuffix(urlsplit(url).path)
                 response = await self.send(url, key, path, body)
             return msgspec.json.decode(response.content)
         except Exception as error:
+            if isinstance(error, TimeoutError) and deadline.expired():
+                raise UnavailableError(
+                    f"{peer.place} did not answer within {within_s:g} s.",
+                    code="timeout",
+                    hint="Raise AIEX_NETWORK_TIMEOUT (ms), or check that the server is well.",
+                    **peer.details(),
+                ) from None
             mapped = from_exception(error, peer)
             if mapped is error:
                 raise
@@ -253,11 +261,42 @@ class WireProvider:
             )
         return url, key
 
-    def client(self, url: str) -> httpx2.AsyncClient:
-        """Return the kept client."""
-        if self._client is None:
-            self._client = new_client(url)
-        return self._client
+    def client(self, url: str) -> Client:
+        """Return the client that is kept for the running loop."""
+        from asyncio import get_running_loop
+
+        loop = get_running_loop()
+        kept = self._clients.get(loop)
+        if kept is None:
+            from aiex_ipy.providers.transport import Client
+
+            client = Client(
+                url,
+                self.settings.network,
+                connect_s=self.settings.llm.connect_timeout_ms / 1000,
+            )
+            for other in [each for each in self._clients if each.is_closed()]:
+                del self._clients[other]
+            kept = self._clients[loop] = client, _closing(client)
+        return kept[0]
+
+
+def _closing(client: Client) -> AsyncGenerator[None, None]:
+    """Return a begun generator that closes `client` with its own end.
+
+    A loop that ends closes the generators begun on it, and so the connections nobody closed.
+    """
+
+    async def until_closed() -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            await client.aclose()
+
+    closing = until_closed()
+    with suppress(StopIteration):
+        closing.asend(None).send(None)
+    return closing
 
 
 def _is_whole(response: httpx2.Response) -> bool:
@@ -266,28 +305,11 @@ def _is_whole(response: httpx2.Response) -> bool:
     return kind.partition(";")[0].strip() == "application/json"
 
 
-async def _read(response: httpx2.Response) -> bytes:
-    try:
-        return await response.aread()
-    finally:
-        await response.aclose()
-
-
-async def checked(response: httpx2.Response) -> httpx2.Response:
-    """Return a 2xx response; read and close any other and raise HttpFault."""
+def checked(response: httpx2.Response) -> httpx2.Response:
+    """Return a 2xx response; raise HttpFault for any other, whose body is read."""
     if response.is_success:
         return response
-    try:
-        body = await response.aread()
-    finally:
-        await response.aclose()
-    raise HttpFault(response.status_code, response.headers, body)
-
-
-def is_loopback(url: str) -> bool:
-    """Return whether `url` points at this very machine."""
-    host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    raise HttpFault(response.status_code, response.headers, response.content)
 
 
 def http_url(address: str, *, ending: str = "") -> str:
@@ -301,53 +323,27 @@ def http_url(address: str, *, ending: str = "") -> str:
     return url if url.endswith(ending) else url + ending
 
 
-def new_client(base_url: str) -> httpx2.AsyncClient:
-    """Return a client for one server, to be used on the running loop only.
+async def _read(response: httpx2.Response) -> bytes:
+    """Return the body, which is unread where a stream was asked for."""
+    if response.is_closed:
+        return response.content
+    from aiex_ipy.providers.transport import whole_body
 
-    Redirects are not followed: a POST would hand the prompt to the other host. A proxy is not
-    asked for loopback addresses. Without TLS the certificates are not loaded.
-    """
-    import httpx2
-
-    here, tls = is_loopback(base_url), base_url.startswith("https:")
-    verify: ssl.SSLContext | bool = tls
-    if here and tls:  # without `trust_env` the client would pass over SSL_CERT_FILE too
-        import ssl
-
-        verify = ssl.create_default_context()
-    return httpx2.AsyncClient(
-        timeout=httpx2.Timeout(IDLE_S, connect=CONNECT_S),
-        limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=MOST_KEPT),
-        event_hooks={"request": [_watch]},
-        follow_redirects=False,
-        trust_env=not here,
-        verify=verify,
-    )
-
-
-async def _watch(request: httpx2.Request) -> None:
-    """Note when the transport opens a connection. Source: httpx2, "Request extensions", `trace`."""
-    opened = _opened.get()
-    if opened is None:
-        return
-
-    async def trace(event: str, info: dict[str, Any]) -> None:
-        if event == "connection.connect_tcp.started":
-            opened.append(event)
-
-    request.extensions = {**request.extensions, "trace": trace}
+    return await whole_body(response)
 
 
 async def _streamed(
-    response: httpx2.Response, decoder: Decoder, opened: Opened
+    response: httpx2.Response, decoder: Decoder, opened: Opened, deadlines: Deadlines
 ) -> AsyncGenerator[Chunk, None]:
     """Yield `opened` at the first real event, then the deltas; close the response in any case.
 
     Read to its end, the connection can be used again.
     """
+    from aiex_ipy.providers.transport import blocks
+
     try:
-        blocks = response.aiter_bytes()
-        async for block in blocks:
+        read = blocks(response)
+        async for block in read:
             first = not decoder.heard
             chunks = decoder.feed(block)
             if first and decoder.heard:
@@ -355,25 +351,25 @@ async def _streamed(
             for chunk in chunks:
                 yield chunk
             if decoder.finished:
-                await _rest(blocks, decoder)
+                deadlines.stop()
+                await _rest(read, decoder)
                 break
     finally:
         await response.aclose()
 
 
-async def _rest(blocks: AsyncIterator[bytes], decoder: Decoder) -> None:
+async def _rest(read: AsyncIterator[bytes], decoder: Decoder) -> None:
     """Read what follows the last word; whatever happens here, the answer is whole."""
     import asyncio
-    import contextlib
 
-    with contextlib.suppress(Exception):
+    with suppress(Exception):
         async with asyncio.timeout(AFTER_LAST_WORD_S):
-            await _until_end(blocks, decoder)
+            await _until_end(read, decoder)
         async with asyncio.timeout(AFTER_END_S):
-            async for _ in blocks:
+            async for _ in read:
                 pass
 
 
-async def _until_end(blocks: AsyncIterator[bytes], decoder: Decoder) -> None:
+async def _until_end(read: AsyncIterator[bytes], decoder: Decoder) -> None:
     while not decoder.ended:
-        decoder.feed(await anext(blocks))
+        decoder.feed(await anext(read))

@@ -82,7 +82,7 @@ async def answer(provider: WireProvider) -> str:
 def test_kept_connections_that_are_closed_under_a_question_do_not_cost_the_answer(
     kind: type[WireProvider], wire: str, kept: int
 ) -> None:
-    """It is asked again at once, until over a new connection, however many had been kept."""
+    """It is asked again at once, over a new connection, however many had been kept."""
 
     async def work() -> None:
         server = Impatient(wire)
@@ -94,7 +94,7 @@ def test_kept_connections_that_are_closed_under_a_question_do_not_cost_the_answe
             server.together = asyncio.Barrier(1)
             assert await answer(provider) == "Hello."
         assert server.connections == kept + 1
-        assert server.questions == kept + kept + 1
+        assert server.questions == kept + 2
 
     asyncio.run(work())
 

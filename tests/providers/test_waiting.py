@@ -7,9 +7,8 @@ from contextlib import aclosing
 
 import pytest
 
-from aiex_ipy.config.settings import ProviderSettings, Secret, Settings
+from aiex_ipy.config.settings import LLMSettings, ProviderSettings, Secret, Settings
 from aiex_ipy.messages import Finish, Message, ModelRequest
-from aiex_ipy.providers import vendor_sdk, wire
 from aiex_ipy.providers.openai import OpenAIProvider
 from aiex_ipy.providers.openai_compatible import OpenAICompatibleProvider
 from aiex_ipy.testing.loopback import LoopbackServer
@@ -19,11 +18,9 @@ from aiex_ipy.testing.replies import Reply
 @pytest.mark.parametrize("kind", [OpenAICompatibleProvider, OpenAIProvider])
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_slow_first_word_ends_by_its_own_deadline_alone(
-    monkeypatch: pytest.MonkeyPatch, kind: type[OpenAICompatibleProvider], stream: bool
+    kind: type[OpenAICompatibleProvider], stream: bool
 ) -> None:
     """A deadline set above the usual silence between two words is kept, as a local model needs."""
-    monkeypatch.setattr(wire, "IDLE_S", 0.1)
-    monkeypatch.setattr(vendor_sdk, "IDLE_S", 0.1)
 
     async def run(server: LoopbackServer) -> None:
         provider = kind(
@@ -34,7 +31,7 @@ def test_a_slow_first_word_ends_by_its_own_deadline_alone(
                 api_key=Secret("k"),
                 timeout_ms=30_000,
             ),
-            Settings(),
+            Settings(llm=LLMSettings(idle_timeout_ms=100)),
         )
         request = ModelRequest(
             messages=(Message(role="user", content="Take your time."),), model="m", stream=stream

@@ -1,0 +1,117 @@
+"""How long one answer may take: to its first word, between two words, and altogether."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+class Passed(NamedTuple):
+    """A deadline that passed: `timeout` (no first word), `idle` or `total_timeout`."""
+
+    code: str
+    seconds: float
+
+
+class Deadlines:
+    """The three deadlines of one answer, in seconds; None for none.
+
+    One timer watches them all. A word only notes the time; the timer, when it is due, looks
+    whether one came since, and sleeps on if so. It cancels the task that reads, never one that is
+    busy with what it was given: time the consumer takes for itself is no silence of the server,
+    though it counts for the whole.
+    """
+
+    __slots__ = (
+        "_begun", "_cancelling", "_current", "_cut", "_first_s", "_heard", "_idle_s", "_passed",
+        "_since", "_stopped", "_task", "_timer", "_total_s",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        first_s: float | None = None,
+        idle_s: float | None = None,
+        total_s: float | None = None,
+    ) -> None:
+        self._first_s, self._idle_s, self._total_s = first_s, idle_s, total_s
+        self._begun = self._since = 0.0
+        self._heard = self._stopped = False
+        self._task: asyncio.Task[Any] | None = None
+        self._cut: asyncio.Task[Any] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._passed: Passed | None = None
+        self._cancelling = 0
+
+    def begin(self) -> None:
+        """Start the clocks; the running task reads from now on."""
+        from asyncio import current_task
+
+        self._current = current_task
+        self._begun = monotonic()
+        self.reading()
+
+    def reading(self) -> None:
+        """Note that the running task waits for the server from now on."""
+        self._since = monotonic()
+        self._task = self._current()
+        if self._timer is None and not self._stopped:
+            self._arm(self._since)
+
+    def given(self) -> None:
+        """Note that a chunk came and is the consumer's to use."""
+        self._heard = True
+        self._task = None
+
+    def alive(self) -> None:
+        """Note a sign of life that is no chunk, such as a word of the model's thinking."""
+        self._since = monotonic()
+
+    def stop(self) -> None:
+        """Let nothing be cut from now on."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.passed()
+
+    def passed(self) -> Passed | None:
+        """Return the deadline that made the present cancellation; None if it is another's."""
+        passed, cut = self._passed, self._cut
+        self._passed = self._cut = None
+        if passed is None or cut is None:
+            return None
+        # As `asyncio.timeout` does: a cancellation from outside that came as well goes first.
+        return passed if cut.uncancel() <= self._cancelling else None
+
+    def _due(self) -> tuple[float, Passed] | None:
+        near, seconds = ("idle", self._idle_s) if self._heard else ("timeout", self._first_s)
+        since = self._since if self._heard else self._begun
+        both = []
+        if seconds is not None:
+            both.append((since + seconds, Passed(near, seconds)))
+        if self._total_s is not None:
+            both.append((self._begun + self._total_s, Passed("total_timeout", self._total_s)))
+        return min(both, default=None)
+
+    def _arm(self, now: float) -> None:
+        from asyncio import get_running_loop
+
+        due = self._due()
+        if due is not None:
+            self._timer = get_running_loop().call_later(max(0.0, due[0] - now), self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        due, now = self._due(), monotonic()
+        if self._task is None or due is None:
+            return  # the consumer is busy: the clock runs again when it comes back
+        if now < due[0]:
+            self._arm(now)
+            return
+        self._passed, self._cut = due[1], self._task
+        self._cancelling = self._task.cancelling()
+        self._task.cancel()
