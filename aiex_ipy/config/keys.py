@@ -20,6 +20,7 @@ Kind = Literal[
     "path",
     "paths",
     "model",
+    "model_name",
     "suffixes",
     "strings",
     "url",
@@ -283,7 +284,7 @@ KEYS: tuple[KeyDoc, ...] = (
     ),
     _key(
         "llm.providers.NAME.model",
-        "string",
+        "model_name",
         "The model. Left out: the kind's default, Ollama's most recently used one that can chat, "
         "LM Studio's loaded one.",
     ),

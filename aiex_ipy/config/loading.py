@@ -14,7 +14,12 @@ from msgspec import Struct
 from aiex_ipy.config import files, keys
 from aiex_ipy.config.environment import variables
 from aiex_ipy.config.keys import KeyDoc, PlannedKey
-from aiex_ipy.config.providers import NO_PROVIDER, canonical_provider, instances
+from aiex_ipy.config.providers import (
+    NO_PROVIDER,
+    canonical_provider,
+    instance_name,
+    instances,
+)
 from aiex_ipy.config.settings import (
     AnalyzeSettings,
     BudgetSettings,
@@ -207,12 +212,13 @@ def _in_table(
     """Yield canonical keys with their typed values; `prefix` is what stands before them in the
     file, for messages."""
     seen: dict[str, str] = {}
-    for word, value in table.items():
+    for written, value in table.items():
+        word = written
         if section == keys.PROVIDERS:
-            word = canonical_provider(word)
+            word = instance_name(written, prefix, place)
         key = f"{section}.{word}" if section else word
         if keys.is_section(key):
-            _once(seen, key, word, prefix, place)
+            _once(seen, key, written, prefix, place)
             _expect_table(value, prefix + key, place)
             yield from _in_table(value, key, prefix, place)
             continue
@@ -290,9 +296,17 @@ def _inert_text(planned: PlannedKey, text: str) -> Any:
 
 def _in_overrides(wanted: Mapping[str, object]) -> Iterator[tuple[str, tuple[Any, Place]]]:
     place = Place("override", "", base_dir=files.working_directory())
+    spelled: dict[str, str] = {}
+    seen: dict[str, str] = {}
     for written, value in wanted.items():
         key = canonical_key(written)
         section, _, word = key.rpartition(".")
+        if section.startswith(f"{keys.PROVIDERS}."):
+            name = written.removeprefix(f"{keys.PROVIDERS}.").partition(".")[0]
+            section = f"{keys.PROVIDERS}.{instance_name(name, '', place)}"
+            if spelled.setdefault(section, name) != name:
+                _once(spelled, section, name, "", place)
+        _once(seen, key, written.rpartition(".")[2], "", place)
         found = _known(key, written, section, word, place)
         if isinstance(found, PlannedKey):
             _refuse(found, written, value, place)

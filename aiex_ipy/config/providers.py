@@ -50,6 +50,25 @@ def canonical_provider(name: str) -> str:
     return name.strip().lower().replace("-", "_")
 
 
+def instance_name(written: str, prefix: str, place: Place) -> str:
+    """Return the name of an instance as it is looked up; `prefix` is what stands before its key.
+
+    Raises ConfigError for a name that could not be told from a model's or from `none`.
+    """
+    name = canonical_provider(written)
+    if name != NO_PROVIDER and re.fullmatch(r"\w+", name):
+        return name
+    what = "stands for no provider" if name == NO_PROVIDER else "is no name for a provider"
+    raise ConfigError(
+        f"{written!r} in {place.key(f'{prefix}{PROVIDERS}')} {what}.",
+        code="bad_value",
+        hint="Choose a name of letters, digits, - and _.",
+        key=f"{prefix}{PROVIDERS}",
+        value=shown(written),
+        file=place.file,
+    )
+
+
 def kinds() -> tuple[str, ...]:
     """Return the known kinds, those of installed plugins included."""
     from importlib.metadata import entry_points

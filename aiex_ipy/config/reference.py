@@ -138,6 +138,7 @@ def _type(doc: KeyDoc) -> str:
         "suffixes": "list of suffixes",
         "strings": "list of texts",
         "string": "text",
+        "model_name": "name of a model",
         "model": "name or path",
         "url": "address",
         "variable": "name of a variable",

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from aiex_ipy.config.keys import KeyDoc
 from aiex_ipy.config.settings import Secret
 from aiex_ipy.errors import ConfigError, near_miss
 
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
 _MOST_SHOWN = 80
+MOST_IN_MODEL_NAME = 1_000
+"""Names are short, but some servers name a model by the path of its file."""
+# A label of a host name, with letters of any script. Source: RFC 1123, section 2.1.
+_HOST = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?")
 
 
 class Place:
@@ -177,43 +185,66 @@ def _one(doc: KeyDoc, key: str, value: str, place: Place) -> str | Secret:
         raise bad_value(doc, key, value, place, "a text that is not empty", "Leave the key out.")
     if "\x00" in value:
         raise bad_value(doc, key, value, place, "a text without NUL", "Remove the character.")
-    if doc.kind == "choice":
-        lowered = value.lower()
-        if lowered not in doc.choices:
-            wanted = f"one of {', '.join(doc.choices)}"
-            raise bad_value(doc, key, value, place, wanted, near_miss(value, doc.choices))
-        return lowered
-    if doc.kind == "secret":
-        return _secret(doc, key, value, place)
-    if doc.kind == "url":
-        return _url(doc, key, value, place)
     if doc.kind == "path":
         return _absolute(value, place)
-    if doc.kind == "model" and ("/" in value or os.sep in value or value.endswith(".gguf")):
-        return _absolute(value, place)
-    if doc.kind == "variable" and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
-        hint = "Give the name of the variable, never the key itself."
+    read = _READ.get(doc.kind)
+    return read(doc, key, value, place) if read else value
+
+
+def _choice(doc: KeyDoc, key: str, value: str, place: Place) -> str:
+    lowered = value.lower()
+    if lowered not in doc.choices:
+        wanted = f"one of {', '.join(doc.choices)}"
+        raise bad_value(doc, key, value, place, wanted, near_miss(value, doc.choices))
+    return lowered
+
+
+def _variable(doc: KeyDoc, key: str, value: str, place: Place) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        # It may be the key itself, which no message shows.
         raise ConfigError(
             f"{place.key(key)} must be the name of an environment variable.",
             code="bad_value",
-            hint=hint,
+            hint="Give the name of the variable, never the key itself.",
             key=key,
             file=place.file,
         )
     return value
 
 
+def _model(doc: KeyDoc, key: str, value: str, place: Place) -> str:
+    if wanted := model_name_fault(value):
+        raise bad_value(doc, key, value, place, wanted, "Copy the name from `aiex llm models`.")
+    if doc.kind == "model" and ("/" in value or os.sep in value or value.endswith(".gguf")):
+        return _absolute(value, place)
+    return value
+
+
+def model_name_fault(name: str) -> str:
+    """Return what a model's name must be and `name` is not, `""` when nothing is wrong.
+
+    A name may hold slashes, colons and inner blanks. It goes into requests, headers and paths of
+    URLs, and is shown: nothing that cannot be seen may stand in it.
+    """
+    if not name.strip():
+        return "a name that is not empty"
+    if not name.isprintable():
+        return "a name without control characters"
+    if len(name) > MOST_IN_MODEL_NAME:
+        return f"a name of at most {MOST_IN_MODEL_NAME} characters"
+    return ""
+
+
 def _secret(doc: KeyDoc, key: str, value: str, place: Place) -> Secret:
     # A key travels in an HTTP header. Source: RFC 9110, section 5.5, field values.
-    if not all("!" <= char <= "~" for char in value):
-        raise bad_value(
-            doc,
-            key,
-            None,
-            place,
-            "printable ASCII without blanks",
-            "Copy the key again, without quotes or line breaks.",
-        )
+    good = all("!" <= char <= "~" for char in value)
+    wanted = "printable ASCII without blanks"
+    # `docker run --env-file` keeps quotes as a part of the value.
+    if good and value[0] == value[-1] and value[0] in "'\"`":
+        good, wanted = False, "a key without quotes around it"
+    if not good:
+        hint = "Copy the key again, without quotes or line breaks."
+        raise bad_value(doc, key, None, place, wanted, hint)
     return Secret(value)
 
 
@@ -222,22 +253,50 @@ def _url(doc: KeyDoc, key: str, value: str, place: Place) -> str:
 
     url = value if "://" in value else f"http://{value}"
     hint = "Give an address like 'http://localhost:11434'."
-    named = False
     try:
         parts = urlsplit(url)
-        named = parts.username is not None
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        good = good and not (parts.query or parts.fragment or re.search(r"\s", url))
-    except ValueError:
-        good = False
-    if named:
-        # An address is shown in many places, a password in none.
-        hint = "Give what the server asks for as api_key."
-        raise bad_value(doc, key, value, place, "an address without name and password", hint)
-    if not good:
-        raise bad_value(doc, key, value, place, "an http or https address", hint)
+        if parts.username is not None:
+            # An address is shown in many places, a password in none.
+            hint = "Give what the server asks for as api_key."
+            raise bad_value(doc, key, value, place, "an address without name and password", hint)
+        wanted = _url_fault(value, parts)
+    except ValueError:  # a bracket that is not closed
+        wanted = "an http or https address"
+    if wanted:
+        raise bad_value(doc, key, value, place, wanted, hint)
     return url.rstrip("/")
+
+
+def _url_fault(written: str, parts: SplitResult) -> str:
+    """Return what an address must be and this is not, `""` when nothing is wrong."""
+    # `http:/host` and `http//host` would be hosts called http.
+    slip = re.match(r"https?(:/?|/+)(?!/)", written) and "://" not in written
+    if parts.scheme not in ("http", "https") or slip or parts.path.startswith("//"):
+        return "an http or https address"
+    if not written.isprintable() or " " in written:
+        return "an address without blanks and control characters"
+    if not parts.hostname:
+        return "an address with a host"
+    if "[" not in parts.netloc and not _HOST.fullmatch(parts.hostname):
+        return "an address with a host that can be looked up"
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        return "an address with a port from 1 to 65535"
+    return "an address without '?' and '#'" if parts.query or parts.fragment else ""
 
 
 def _absolute(path: str, place: Place) -> str:
     return os.path.abspath(os.path.join(place.base_dir, os.path.expanduser(path)))
+
+
+_READ: dict[str, Callable[[KeyDoc, str, str, Place], str | Secret]] = {
+    "choice": _choice,
+    "model": _model,
+    "model_name": _model,
+    "secret": _secret,
+    "url": _url,
+    "variable": _variable,
+}

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from aiex_ipy.config import files, keys
 from aiex_ipy.config.loading import assemble, canonical_key
+from aiex_ipy.config.providers import canonical_provider
 from aiex_ipy.config.values import Place, shown, typed
 from aiex_ipy.errors import ConfigError, near_miss
 
@@ -114,9 +115,12 @@ def _put(document: TOMLDocument, words: list[str], value: Any, path: str) -> Non
     import tomlkit
 
     table: Any = document
-    for word in words[:-1]:
+    for position, word in enumerate(words[:-1]):
+        if words[:position][-2:] == keys.PROVIDERS.split("."):
+            # The file may spell the name in another way.
+            word = next((each for each in table if canonical_provider(each) == word), word)
         if word not in table:
-            table[word] = tomlkit.table(is_super_table=word != words[-2])
+            table[word] = tomlkit.table(is_super_table=position != len(words) - 2)
         table = table[word]
         if not isinstance(table, dict):
             raise ConfigError(

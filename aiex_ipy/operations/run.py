@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from aiex_ipy.errors import AiexError, InvalidAnswerError, ProviderError
+from aiex_ipy.config.values import model_name_fault, shown
+from aiex_ipy.errors import AiexError, InvalidAnswerError, ProviderError, UsageError
 from aiex_ipy.messages import (
     Answer,
     Finish,
@@ -43,13 +44,25 @@ MAX_ROUNDS = 2
 
 
 def choice_for(operation: Operation[Any, Any], request: Request[Any]) -> Choice:
-    """Return which model the request asks for."""
+    """Return which model the request asks for. Raises UsageError for a name that no model has."""
+    if request.model is not None:
+        _check_model(request.model)
     return Choice(
         provider=request.provider,
         model=request.model,
         by_name_only=operation.by_name_only,
         task=operation.name,
     )
+
+
+def _check_model(model: object) -> None:
+    wanted = model_name_fault(model) if isinstance(model, str) else "a text"
+    if wanted:
+        raise UsageError(
+            f"The model is {shown(model)}, but must be {wanted}.",
+            code="bad_model",
+            hint="Copy the name from `aiex llm models`, or leave the model out.",
+        )
 
 
 def offline(operation: Operation[Any, Res], request: Request[Res], view: View) -> Res | None:

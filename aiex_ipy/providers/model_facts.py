@@ -22,16 +22,24 @@ class Retired(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class VendorFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One vendor: its own hosts, the model used when none is set, the retired ones."""
+    """One vendor: its own hosts, the model used when none is set, the quick and cheap one used to
+    complete code, the retired ones."""
 
     hosts: tuple[str, ...]
     default: str
+    fast: str
     retired: tuple[Retired, ...] = ()
 
 
 def facts(kind: str) -> VendorFacts:
     """Return what `model_facts.toml` says of a vendor."""
     return _table()[kind]
+
+
+def fast_model(kind: str) -> str | None:
+    """Return the model that completes code when none is named; None where the server decides."""
+    known = _table().get(kind)
+    return known.fast if known else None
 
 
 def check_not_retired(

@@ -46,7 +46,7 @@ def test_every_row_has_its_fields_type() -> None:
         bool: {"boolean"},
         tuple[str, ...]: {"paths", "suffixes", "strings"},
         str: {"string", "choice", "model"},
-        str | None: {"string", "provider", "path", "url", "variable"},
+        str | None: {"model_name", "string", "provider", "path", "url", "variable"},
         int | None: {"duration", "integer"},
         float | None: {"decimal"},
         Secret | None: {"secret"},

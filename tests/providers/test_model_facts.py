@@ -14,7 +14,7 @@ from aiex_ipy.errors import ProviderError
 from aiex_ipy.providers.anthropic import AnthropicProvider
 from aiex_ipy.providers.faults import Peer
 from aiex_ipy.providers.fold import collect
-from aiex_ipy.providers.model_facts import check_not_retired, facts
+from aiex_ipy.providers.model_facts import check_not_retired, facts, fast_model
 from aiex_ipy.providers.openai import OpenAIProvider
 from aiex_ipy.testing.conformance import question
 from aiex_ipy.testing.loopback import LoopbackServer
@@ -80,11 +80,20 @@ KINDS = pytest.mark.parametrize("kind", SDK)
 
 @KINDS
 def test_the_default_is_alive(kind):
-    """The model used when none is set is one the vendor offers and has not given notice to."""
+    """The models used when none is set, the quick one too, are ones that the vendor offers and has
+    not given notice to."""
     names, shutdowns = (ask() for ask in SDK[kind])
     assert len(names) > 10
-    assert facts(kind).default in names
-    assert facts(kind).default not in shutdowns
+    used = {facts(kind).default, facts(kind).fast}
+    assert len(used) == 2
+    assert used <= names
+    assert not used & set(shutdowns)
+    assert fast_model(kind) == facts(kind).fast
+
+
+def test_a_server_of_its_own_models_has_no_quick_one():
+    """Only where the vendor is known is a model chosen by its name."""
+    assert [fast_model(kind) for kind in ("ollama", "openai_compatible", "embedded")] == [None] * 3
 
 
 @KINDS

@@ -1,0 +1,218 @@
+"""Providers that cannot be meant: told when the settings are loaded, before anybody is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aiex_ipy.config import set_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Place
+
+KEY = "sk-0123456789abcdef"
+
+
+@pytest.mark.parametrize("other", ["lm_studio", "LM-Studio", "LM_STUDIO", "' lm-studio '"])
+def test_two_providers_of_one_name_are_refused(
+    place: Place, refused: Callable[..., str], other: str
+) -> None:
+    """In one file `-`, `_`, case and blanks around make no second provider; both are named as
+    written."""
+    place.user.write_text(
+        f"[llm.providers.lm-studio]\nmodel = 'x'\n[llm.providers.{other}]\nmodel = 'y'\n"
+    )
+    written = other.strip("'")
+    assert refused() == (
+        "conflict: 'llm.providers.lm_studio' in 'home/.config/aiex/config.toml' is set twice, as "
+        f"'lm-studio' and as {written!r}. Keep 'lm_studio'."
+    )
+
+
+def test_the_spellings_of_two_layers_are_one_provider(place: Place) -> None:
+    """What one file says of `LM-Studio`, another and a call may add to."""
+    place.team.write_text("[llm.providers.LM-Studio]\nmodel = 'x'\n")
+    place.user.write_text("[llm.providers.lm_studio]\npriority = 3\n")
+    loaded = place.load(overrides={"llm.providers.lm-studio.max_tokens": 5})
+    found = loaded.settings.llm.providers["lm_studio"]
+    assert (found.model, found.priority, found.max_tokens) == ("x", 3, 5)
+
+
+def test_two_spellings_in_one_call_are_refused(refused: Callable[..., str]) -> None:
+    """`%config` with both spellings leaves open which is meant, also of a key."""
+    both = {"llm.providers.lm-studio.model": "x", "llm.providers.lm_studio.priority": 2}
+    assert refused(overrides=both) == (
+        "conflict: 'llm.providers.lm_studio' is set twice, as 'lm-studio' and as 'lm_studio'. Keep "
+        "'lm_studio'."
+    )
+    assert refused(overrides={"llm.timeout": 1, "llm.timeout_ms": 2}).startswith(
+        "conflict: 'llm.timeout_ms' is set twice, as 'timeout' and as 'timeout_ms'."
+    )
+
+
+def test_a_provider_is_set_under_the_spelling_of_its_file(place: Place) -> None:
+    """`aiex config set` adds to the table that is there and not a second one."""
+    place.user.write_text("[llm.providers.LM-Studio]\nmodel = 'x'\n")
+    set_value("llm.providers.lm-studio.priority", "2", environ=place.environ())
+    assert place.user.read_text() == "[llm.providers.LM-Studio]\nmodel = 'x'\npriority = 2\n"
+
+
+@pytest.mark.parametrize("name", ["gpt/4", "a.b", "two words", "", "open\\nai", "a:b"])
+def test_a_name_that_is_none_is_refused(
+    place: Place, refused: Callable[..., str], name: str
+) -> None:
+    """A slash would end the name in `llm.tasks`, a dot in a key."""
+    place.user.write_text(f'[llm.providers."{name}"]\nkind = "openai"\n')
+    told = refused()
+    assert told.startswith("bad_value: '")
+    assert told.endswith("is no name for a provider. Choose a name of letters, digits, - and _.")
+
+
+def test_none_is_no_name(place: Place, refused: Callable[..., str]) -> None:
+    """`none` is the wish for no model; an instance of that name could never be asked."""
+    place.user.write_text("[llm.providers.None]\nkind = 'openai'\n")
+    assert refused().startswith("bad_value: 'None' in 'llm.providers' in ")
+    told = refused(overrides={"llm.providers.none.model": "x"})
+    assert "stands for no provider" in told
+
+
+@pytest.mark.parametrize("written", ["'high'", "0", "-1", "1.5", "true", "[]", "inf", "1_000_001"])
+def test_a_priority_that_is_no_number_is_refused(
+    place: Place, refused: Callable[..., str], written: str
+) -> None:
+    """Whole numbers from 1; the message has the value and an example."""
+    place.user.write_text(f"[llm.providers.openai]\npriority = {written}\n")
+    told = refused()
+    assert told.startswith(
+        "bad_value: 'llm.providers.openai.priority' in 'home/.config/aiex/config.toml' is "
+    )
+    assert "must be a whole number" in told or "must be between 1 and 1000000" in told
+    assert told.endswith("Give a whole number, like 100.")
+
+
+@pytest.mark.parametrize("value", ["high", 0, 1.5, True, "1.5"])
+def test_a_priority_of_a_call_is_checked_too(refused: Callable[..., str], value: object) -> None:
+    """`%config` and `aiex config set` have the same rule."""
+    told = refused(overrides={"llm.providers.openai.priority": value})
+    assert told.startswith("bad_value: 'llm.providers.openai.priority' is ")
+
+
+@pytest.mark.parametrize(
+    ("url", "wanted"),
+    [
+        ("http://", "an address with a host"),
+        ("http:///v1", "an address with a host"),
+        (":8000", "an address with a host"),
+        ("http://:8000/v1", "an address with a host"),
+        ("/v1", "an address with a host"),
+        ("http://h:99999", "an address with a port from 1 to 65535"),
+        ("http://h:0", "an address with a port from 1 to 65535"),
+        ("http://h:port/v1", "an address with a port from 1 to 65535"),
+        ("h:-1", "an address with a port from 1 to 65535"),
+        ("ftp://h", "an http or https address"),
+        ("file:///etc/passwd", "an http or https address"),
+        ("ws://h:1", "an http or https address"),
+        ("http:/localhost:8000", "an http or https address"),
+        ("http:localhost", "an http or https address"),
+        ("https//host", "an http or https address"),
+        ("http:localhost:8000", "an http or https address"),
+        ("http://http://h", "an http or https address"),
+        ("http://[::1", "an http or https address"),
+        ("h h", "an address without blanks and control characters"),
+        ("http://h\\u0007/v1", "an address without blanks and control characters"),
+        ("http://h\\n/v1", "an address without blanks and control characters"),
+        ("http://h/?x=1", "an address without '?' and '#'"),
+        ("http://..", "an address with a host that can be looked up"),
+        ("http://a..b", "an address with a host that can be looked up"),
+        ("http://*:80", "an address with a host that can be looked up"),
+        (f"http://{'a' * 64}.b", "an address with a host that can be looked up"),
+    ],
+)
+def test_an_address_tells_what_it_lacks(
+    place: Place, refused: Callable[..., str], url: str, wanted: str
+) -> None:
+    """In a file and in the vendor's variable alike, before a connection is tried."""
+    place.user.write_text(f'[llm.providers.openai]\nbase_url = "{url}"\n')
+    told = refused()
+    assert told.startswith("bad_value: 'llm.providers.openai.base_url' in ")
+    assert f"but must be {wanted}. Give an address like" in told
+    place.user.unlink()
+    variable = {"OPENAI_BASE_URL": url.encode().decode("unicode_escape")}
+    assert f"must be {wanted}." in refused(variables=variable)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://xn--bcher-kva.example/v1", "http://bücher.example", "http://my_host:1", "h."]
+)
+def test_an_unusual_host_is_let_through(place: Place, url: str) -> None:
+    """Hosts of Docker with `_`, of other scripts, and with the closing dot."""
+    assert place.load({"OPENAI_BASE_URL": url}).settings.llm.providers["openai"].base_url
+
+
+@pytest.mark.parametrize(
+    "key", ["sk-secret\nsk-more", "sk-secret\r", "sk-\x07secret", "'sk-secret'", '"sk-secret"']
+)
+def test_a_key_that_cannot_be_sent_is_told_at_loading(
+    place: Place, refused: Callable[..., str], key: str
+) -> None:
+    """Variable or file and key are named, the key itself never is."""
+    inner = key.replace("\r", "\rx")  # at the end it is cut off
+    told = refused(variables={"ANTHROPIC_API_KEY": inner})
+    assert told.startswith("bad_value: 'ANTHROPIC_API_KEY' must be ")
+    assert "secret" not in told
+    text = inner.encode("unicode_escape").decode().replace('"', '\\"').replace("\\x", "\\u00")
+    place.user.write_text(f'[llm.providers.openai]\napi_key = "{text}"\n')
+    told = refused()
+    assert told.startswith("bad_value: 'llm.providers.openai.api_key' in 'home/.config/aiex/")
+    assert "secret" not in told
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", " ", "\t\n"])
+def test_a_line_end_after_a_key_is_cut(place: Place, ending: str) -> None:
+    """What `$(cat file)` and editors leave behind is no part of a key, from wherever it comes."""
+    text = f"{KEY}{ending}".encode("unicode_escape").decode()
+    place.user.write_text(
+        f'[llm.providers.openai]\napi_key = "{text}"\n'
+        "[llm.providers.openai_other]\napi_key_env = 'MY_KEY'\n"
+    )
+    variables = {"MY_KEY": f"{KEY}{ending}", "ANTHROPIC_API_KEY": f"{KEY}{ending}"}
+    providers = place.load(variables).settings.llm.providers
+    for name in ("openai", "openai_other", "anthropic"):
+        key = providers[name].api_key
+        assert key is not None
+        assert key.reveal() == KEY
+
+
+@pytest.mark.parametrize(
+    ("model", "wanted"),
+    [
+        ("gpt\\u0007", "a name without control characters"),
+        ("gpt\\n6", "a name without control characters"),
+        ("gpt\\u202e6", "a name without control characters"),
+        ("gpt\\u001b[31m", "a name without control characters"),
+        ("x" * 1001, "a name of at most 1000 characters"),
+        ("", "a text that is not empty"),
+        (" ", "a text that is not empty"),
+    ],
+)
+def test_a_model_name_that_none_has_is_told_at_loading(
+    place: Place, refused: Callable[..., str], model: str, wanted: str
+) -> None:
+    """Control characters, invisible ones, nothing at all, or a whole text."""
+    place.user.write_text(f'[llm.providers.openai]\nmodel = "{model}"\n')
+    told = refused()
+    assert told.startswith("bad_value: 'llm.providers.openai.model' in ")
+    assert f"must be {wanted}." in told
+    assert told.isprintable()
+
+
+@pytest.mark.parametrize(
+    "model", ["hf.co/bartowski/Qwen2.5:Q4_K_M", "publisher/some model", "/models/a b.gguf", "模型"]
+)
+def test_slashes_colons_and_blanks_are_names(place: Place, model: str) -> None:
+    """Ollama, LM Studio and vLLM name models so."""
+    place.user.write_text(f"[llm.providers.openai]\nmodel = '{model}'\n")
+    assert place.load().settings.llm.providers["openai"].model == model
