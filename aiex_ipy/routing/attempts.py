@@ -8,22 +8,28 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from aiex_ipy.config.settings import LLMSettings, ProviderSettings
+from aiex_ipy.config.settings import BudgetSettings, LLMSettings, ProviderSettings
 from aiex_ipy.errors import (
     AiexError,
+    AnswerError,
+    BudgetError,
     ContextTooLongError,
     InvalidAnswerError,
     RateLimitError,
     UnavailableError,
 )
-from aiex_ipy.messages import Chunk, Finish, ModelRequest, Opened
+from aiex_ipy.messages import Chunk, Finish, ModelRequest, Opened, Usage
 from aiex_ipy.providers import Provider
-from aiex_ipy.routing.choice import Target
+from aiex_ipy.routing.choice import Choice, Target
+from aiex_ipy.routing.gate import Gate, Limits, limits_for
+from aiex_ipy.routing.ledger import Call, estimated
 from aiex_ipy.routing.retrying import WORTH_WAITING_S, Verdict, delay_s, judge
+from aiex_ipy.routing.reuse import own_model
 from aiex_ipy.routing.state import RoutingState, Standing
 from aiex_ipy.tokens import MESSAGE_OVERHEAD, estimate
 
 if TYPE_CHECKING:
+    import asyncio
     from logging import Logger
 
     from aiex_ipy.routing.breaker import Breaker
@@ -32,6 +38,10 @@ DEFAULT_MAX_TOKENS = ProviderSettings(name="", kind="").max_tokens
 ENLARGED = 4
 """A JSON answer cut at its limit is asked for once more with so many times the tokens, unless
 the user set the limit."""
+
+PRICED_WITHIN_S = 0.5
+"""How long the end of an answer waits for its price, which is looked up once per model."""
+ONE_TOKEN = Usage(input_tokens=1, output_tokens=1)
 
 
 class Turns:
@@ -54,7 +64,7 @@ class Turns:
         while True:
             asked = self._now
             if asked is not None:
-                if asked.request is not None:
+                if asked.request is not None and await asked.afford():
                     await asked.wait()
                     return asked
                 if asked.error is not None:
@@ -82,7 +92,8 @@ class Asked:
     """One provider within one request, asked until it answers or is given up.
 
     `request` is what it is asked next, None once it is given up for `error`; `pause_s` is waited
-    before. `here`: its server is on this machine. `speaks` is True from its first visible chunk.
+    before. `here`: its server is on this machine. `speaks` is True from its first visible chunk;
+    `chars` counts the characters it has said.
     """
 
     def __init__(
@@ -91,6 +102,7 @@ class Asked:
         target: Target,
         instance: ProviderSettings,
         *,
+        choice: Choice,
         llm: LLMSettings,
         state: RoutingState,
         here: bool,
@@ -109,7 +121,15 @@ class Asked:
         self._since = self._first_at = state.clock()
         self._build: Callable[[Target], ModelRequest] | None = None
         self._alone = True
+        self._task, self._batch = choice.task, choice.batch
+        limits = limits_for(instance, llm, remote=not here, slots=getattr(provider, "slots", None))
+        limited = limits.requests_per_minute is not None or limits.max_concurrent is not None
+        self._limits: Limits | None = limits if limited else None
+        self._gate: Gate | None = None
+        self._price: asyncio.Future[None] | None = None
         self._entry: int | None = None
+        self._entered = self._asked = False
+        self.chars = 0
         self._retries = 0
         self._shrunk = self._enlarged = False
 
@@ -126,6 +146,30 @@ class Asked:
             self.error = error
         self.pause_s = cooling
 
+    async def afford(self) -> bool:
+        """Return whether the budgets allow to ask it, else give it up. A price that is not known
+        yet is looked up first, where a budget depends on it."""
+        budget = self._llm.budget
+        if self.request is None or (budget.cost_usd is None and budget.tokens is None):
+            return True
+        tariffs = self._state.tariffs
+        model = self.target.model or own_model(self.instance.kind, self._llm) or ""
+        if budget.cost_usd is not None:
+            await tariffs.look_up(self.instance, model, local=self._here)
+            if tariffs.cost(self.instance, model, ONE_TOKEN, local=self._here) == 0.0:
+                budget = BudgetSettings(tokens=budget.tokens)  # what is free spends no money
+        try:
+            self._state.ledger.check(
+                budget,
+                provider=self.instance.name,
+                model=model or None,
+                priced=tariffs.priced(self.instance, model, local=self._here),
+            )
+        except BudgetError as error:
+            self.request, self.error = None, error
+            return False
+        return True
+
     async def wait(self) -> None:
         """Wait as long as is due before the next attempt."""
         if self.pause_s:
@@ -135,19 +179,31 @@ class Asked:
         """Why it is not asked while another provider can be."""
         if not self._breaker.lets_in:
             return self._circuit_open()
-        if self.standing.marked_s and self.standing.last_error is not None:
-            return copy.copy(self.standing.last_error)
+        if self.standing.marked is not None:
+            return copy.copy(self.standing.marked)
         cooling = self.standing.cooling_s(self.target.model)
         return self._still_cooling(cooling) if cooling > WORTH_WAITING_S else None
 
-    def stream(self) -> AsyncGenerator[Chunk, None]:
-        """Begin an attempt. Raises UnavailableError when the circuit is open."""
-        assert self.request is not None
+    async def enter(self) -> None:
+        """Begin an attempt, in turn. Raises UnavailableError when the circuit is open, and
+        RateLimitError when too many wait already."""
+        self._entered = True
+        self.standing.in_flight += 1
+        self.standing.turn = self._state.next_turn()
+        if self._limits is not None:
+            gate = self._state.gate(self.instance, self._limits)
+            if not gate.try_enter(batch=self._batch):
+                await gate.enter(batch=self._batch)
+            self._gate = gate
         self._entry = self._breaker.enter()
         if self._entry is None:
             raise self._circuit_open()
-        self.standing.in_flight += 1
-        self.standing.turn = self._state.next_turn()
+
+    def stream(self) -> AsyncGenerator[Chunk, None]:
+        """Ask, once it was entered."""
+        assert self.request is not None
+        self.chars = 0
+        self._asked = True
         self._log.debug(
             "asking %s, at most %d tokens", self.target.provider, self.request.max_tokens
         )
@@ -168,21 +224,31 @@ class Asked:
         self._first_at = self._state.clock()
         if self._opened is None:
             return ()
+        if self._opened.wait_s and self._gate is not None:
+            self._gate.hold_until(self._opened.wait_s)
+        if not self._state.tariffs.known(self.instance, self._opened.model, local=self._here):
+            self._price_soon(self._opened.model)
         self._log.info("%s answers with %s", self._opened.provider, self._opened.model)
         return (self._opened,)
 
-    def answered(self, finish: Finish) -> Finish:
-        """The answer is whole; return its end with the time it took."""
+    async def answered(self, finish: Finish) -> Finish:
+        """The answer is whole; return its end with tokens, cost and the time it took."""
         if self._entry is not None:
             self._breaker.succeeded(self._entry)
         self.standing.answered += 1
         self.standing.clear(self.target.model)
+        latency_ms = round((self._state.clock() - self._since) * 1000, 1)
+        if self._price is not None and not self._price.done():
+            import asyncio
+
+            await asyncio.wait({self._price}, timeout=PRICED_WITHIN_S)
+        usage = self._count("answered", finish.usage, latency_ms)
         return Finish(
             reason=finish.reason,
             model=finish.model,
-            usage=finish.usage,
+            usage=usage,
             refusal=finish.refusal,
-            latency_ms=round((self._state.clock() - self._since) * 1000, 1),
+            latency_ms=latency_ms,
             first_token_ms=round((self._first_at - self._since) * 1000, 1),
         )
 
@@ -192,28 +258,78 @@ class Asked:
         self._log.info("%s failed: %s", self.target.provider, error.code)
         verdict = judge(error, self._llm, alone=self._alone, here=self._here)
         self._note(error, verdict)
-        request, self.request, self.error, self.pause_s = self.request, None, error, 0.0
+        request, self.error, self.pause_s = self.request, error, 0.0
         error.attempts = self._retries + 1
-        if self.speaks:
-            return False
         assert request is not None
-        self.request = self._mended(request, error)
-        if self.request is not None:
-            return True
-        if isinstance(error, InvalidAnswerError):
-            return False
-        pause_s = delay_s(self._retries, self._llm, verdict.wait_s, self._state.random)
-        if self._retries < verdict.retries and not self._is_late(pause_s):
-            self._retries += 1
-            self.request, self.pause_s = request, pause_s
-        return True
+        if not self.speaks:
+            again = self._mended(request, error)
+            pause_s = delay_s(self._retries, self._llm, verdict.wait_s, self._state.random)
+            if again is None and self._retries < verdict.retries and not self._is_late(pause_s):
+                again, self.pause_s = request, pause_s
+                self._retries += 1
+            if again is not None:
+                self._asked = isinstance(error, AnswerError) and self._asked
+                if self._asked:
+                    self._count(error.code, Usage(), None)
+                self.request = again
+                return True
+        if self._asked:
+            self.chars = max(self.chars, len(getattr(error, "partial", "")))
+            self._count(error.code, Usage(), None)
+        self.request = None
+        return not self.speaks and not isinstance(error, InvalidAnswerError)
 
     def leave(self) -> None:
         """End the attempt, however it went: cancelled, it says nothing of the provider."""
+        if self._asked:  # neither answered nor failed
+            self._count("cancelled", Usage(), None)
         if self._entry is not None:
             self._breaker.ended(self._entry)
             self._entry = None
+        if self._gate is not None:
+            self._gate.leave(batch=self._batch)
+            self._gate = None
+        if self._price is not None:
+            self._price.cancel()  # the look-up itself goes on
+            self._price = None
+        if self._entered:
+            self._entered = False
             self.standing.in_flight -= 1
+
+    def _price_soon(self, model: str) -> None:
+        import asyncio
+
+        looking = self._state.tariffs.look_up(self.instance, model, local=self._here)
+        self._price = asyncio.ensure_future(looking)
+
+    def _count(self, outcome: str, usage: Usage, latency_ms: float | None) -> Usage:
+        """Put the call on the ledger; return what it used, with its cost."""
+        self._asked = False
+        assert self.request is not None
+        if outcome in ("answered", "cancelled", "interrupted", "invalid_answer", "truncated"):
+            usage = estimated(usage, self.request, self.chars)
+        model = self._opened.model if self._opened is not None else self.target.model or ""
+        tariffs = self._state.tariffs
+        cost = tariffs.cost(self.instance, model, usage, local=self._here)
+        if cost != usage.cost_usd:
+            usage = msgspec.structs.replace(usage, cost_usd=cost)
+        settled = cost is not None or tariffs.known(self.instance, model, local=self._here)
+        self._state.ledger.add(
+            Call(
+                provider=self.instance.name,
+                model=model,
+                task=self._task,
+                outcome=outcome,
+                usage=usage,
+                latency_ms=latency_ms,
+                first_token_ms=(
+                    round((self._first_at - self._since) * 1000, 1) if self.speaks else None
+                ),
+                attempts=self._retries + 1,
+            ),
+            unpriced=None if settled else self.instance,
+        )
+        return usage
 
     def _note(self, error: AiexError, verdict: Verdict) -> None:
         if self._entry is None:
@@ -225,7 +341,7 @@ class Asked:
         if isinstance(error, RateLimitError) and error.retry_after_s:
             self.standing.cool(self.target.model, error.retry_after_s)
         if verdict.marked_s:
-            self.standing.mark(verdict.marked_s)
+            self.standing.mark(copy.copy(error), verdict.marked_s)
 
     def _is_late(self, pause_s: float) -> bool:
         """True when an attempt after such a pause would begin outside the retry budget."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from aiex_ipy.config.settings import ProviderSettings, Settings
+from aiex_ipy.config.settings import LLMSettings, ProviderSettings, Settings
 from aiex_ipy.messages import Chunk, Finish, ModelRequest, Opened, TextDelta, Usage
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def cache_key(
 
     Nor is it where the server chooses the model: another one may be chosen tomorrow.
     """
-    model = request.model or instance.model or _own_model(instance.kind, settings)
+    model = request.model or instance.model or own_model(instance.kind, settings.llm)
     if not model or request_key(instance, request) is None:
         return None
     from hashlib import sha256
@@ -75,10 +75,10 @@ def _exact(
     )
 
 
-def _own_model(kind: str, settings: Settings) -> str | None:
+def own_model(kind: str, llm: LLMSettings) -> str | None:
     """The model a kind always has when none is named, None where the server chooses."""
     if kind == "embedded":
-        return settings.llm.embedded.model
+        return llm.embedded.model
     if kind not in ("openai", "anthropic"):
         return None
     from aiex_ipy.providers.model_facts import facts
@@ -114,8 +114,7 @@ def ended(chunks: Sequence[Chunk], reasons: tuple[str, ...]) -> bool:
 class Lead:
     """The first of identical requests: `chunks` keeps all it yields, beginning with `Opened`.
 
-    Left without `share`, its followers ask by themselves; so they do at once when it goes on to
-    another provider, for which it calls `leave`.
+    Left without `share`, its followers ask by themselves.
     """
 
     __slots__ = ("_followers", "_key", "_leads", "begun", "chunks")

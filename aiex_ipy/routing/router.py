@@ -11,12 +11,13 @@ from aiex_ipy.errors import (
     AiexError,
     UnavailableError,
 )
-from aiex_ipy.messages import Chunk, Finish, ModelRequest, Opened
+from aiex_ipy.messages import Chunk, Finish, ModelRequest, Opened, TextDelta
 from aiex_ipy.providers import Provider
 from aiex_ipy.routing.attempts import Asked, Turns
 from aiex_ipy.routing.choice import Choice, Target
 from aiex_ipy.routing.planning import candidates, preferred
 from aiex_ipy.routing.registry import Registry
+from aiex_ipy.routing.sharing import Sharing
 from aiex_ipy.routing.state import RoutingState
 
 if TYPE_CHECKING:
@@ -60,10 +61,26 @@ class Router:
         if not plan:
             raise _no_provider(choice, self.settings)
         turns = Turns(plan, build)
-        while (asked := await turns.next()) is not None:
+        first = await turns.next()
+        with Sharing(self.settings, self.state, choice) as sharing:
+            had = await sharing.had_already(first)
+            answer = self._asked(turns, first) if had is None else _said(had)
+            async with aclosing(answer) as chunks:
+                async for chunk in chunks:
+                    if sharing.keeps:
+                        chunk = await sharing.keep(chunk)
+                    yield chunk
+
+    async def _asked(self, turns: Turns, asked: Asked | None) -> AsyncGenerator[Chunk, None]:
+        from contextlib import aclosing
+
+        while asked is not None:
             try:
+                await asked.enter()
                 async with aclosing(asked.stream()) as chunks:
                     async for chunk in chunks:
+                        if type(chunk) is TextDelta:
+                            asked.chars += len(chunk.text)
                         if not asked.speaks:
                             if type(chunk) is Opened:
                                 asked.opened(chunk, turns.failed)
@@ -71,7 +88,7 @@ class Router:
                             for before in asked.first_words():
                                 yield before
                         if type(chunk) is Finish:
-                            chunk = asked.answered(chunk)
+                            chunk = await asked.answered(chunk)
                         yield chunk
                 return
             except AiexError as error:
@@ -80,6 +97,7 @@ class Router:
                     raise
             finally:
                 asked.leave()
+            asked = await turns.next()
         raise turns.failure()
 
     async def aclose(self) -> None:
@@ -125,6 +143,7 @@ class Router:
                     provider,
                     target,
                     instance,
+                    choice=choice,
                     llm=self.settings.llm,
                     state=self.state,
                     here=self.is_local(each.name),
@@ -132,6 +151,11 @@ class Router:
                 )
             )
         return plan
+
+
+async def _said(chunks: list[Chunk]) -> AsyncGenerator[Chunk, None]:
+    for chunk in chunks:
+        yield chunk
 
 
 def _model_for(provider: Provider, instance: ProviderSettings, task: str) -> str | None:

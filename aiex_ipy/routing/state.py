@@ -8,14 +8,20 @@ import time
 from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
-from aiex_ipy.config.settings import CircuitBreakerSettings, ProviderSettings
+from aiex_ipy.config.settings import CacheSettings, CircuitBreakerSettings, ProviderSettings
 from aiex_ipy.errors import AiexError
 from aiex_ipy.routing.breaker import Breaker
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    from aiex_ipy.routing.gate import Gate, Limits
     from aiex_ipy.routing.ledger import Ledger
     from aiex_ipy.routing.prices import Tariffs
+    from aiex_ipy.routing.response_cache import ResponseCache
+    from aiex_ipy.routing.reuse import InFlight
 
 
 class Standing:
@@ -31,6 +37,7 @@ class Standing:
         self.breakers: dict[str, Breaker] = {}
         self._clock = clock
         self._cool_until: dict[str, float] = {}
+        self._mark: AiexError | None = None
         self._marked_until = 0.0
 
     def breaker(self, model: str | None, settings: CircuitBreakerSettings) -> Breaker:
@@ -53,9 +60,15 @@ class Standing:
             return 0.0
         return max(0.0, self._cool_until.get(model or "", 0.0) - self._clock())
 
-    def mark(self, seconds: float) -> None:
+    def mark(self, error: AiexError, seconds: float) -> None:
         """Pass the whole provider over for so long: its key was refused, its account is empty."""
+        self._mark = error
         self._marked_until = self._clock() + seconds
+
+    @property
+    def marked(self) -> AiexError | None:
+        """Why it is passed over, None when it is not."""
+        return self._mark if self._mark is not None and self.marked_s else None
 
     @property
     def marked_s(self) -> float:
@@ -67,6 +80,16 @@ class Standing:
         self._marked_until = 0.0
         if self._cool_until:
             self._cool_until.pop(model or "", None)
+
+
+class _OnLoop:
+    """What belongs to one event loop: those who wait in it are woken by it."""
+
+    def __init__(self) -> None:
+        from aiex_ipy.routing.reuse import InFlight
+
+        self.gates: dict[tuple[object, ...], Gate] = {}
+        self.in_flight = InFlight()
 
 
 class RoutingState:
@@ -87,6 +110,8 @@ class RoutingState:
         self._standings: dict[tuple[object, ...], Standing] = {}
         self._turns = count(1)
         self._money: tuple[Tariffs, Ledger] | None = None
+        self._loops: WeakKeyDictionary[AbstractEventLoop, _OnLoop] = WeakKeyDictionary()
+        self._cache: tuple[CacheSettings, ResponseCache] | None = None
 
     def standing(self, instance: ProviderSettings) -> Standing:
         """Return how an instance stands; one with another address or key begins anew."""
@@ -117,6 +142,38 @@ class RoutingState:
                 tariffs = Tariffs()
                 self._money = tariffs, Ledger(tariffs)
             return self._money
+
+    def gate(self, instance: ProviderSettings, limits: Limits) -> Gate:
+        """Return the gate of an instance on the running loop; other limits make another one."""
+        gates = self._here().gates
+        key = (instance.name, instance.kind, instance.base_url, limits)
+        found = gates.get(key)
+        if found is None:
+            from aiex_ipy.routing.gate import Gate
+
+            found = gates[key] = Gate(limits, instance.name)
+        return found
+
+    def in_flight(self) -> InFlight:
+        """Return the requests under way on the running loop that others may share."""
+        return self._here().in_flight
+
+    def cache(self, settings: CacheSettings) -> ResponseCache:
+        """Return the response cache."""
+        if self._cache is None or self._cache[0] != settings:
+            from aiex_ipy.routing.response_cache import ResponseCache
+
+            self._cache = settings, ResponseCache(settings.max_mb)
+        return self._cache[1]
+
+    def _here(self) -> _OnLoop:
+        from asyncio import get_running_loop
+
+        loop = get_running_loop()
+        found = self._loops.get(loop)
+        if found is None:
+            found = self._loops[loop] = _OnLoop()
+        return found
 
     async def sleep(self, seconds: float) -> None:
         """Wait so long, if at all."""
