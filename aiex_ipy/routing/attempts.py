@@ -382,11 +382,11 @@ class Asked:
 
     def _circuit_open(self) -> UnavailableError:
         last = self.standing.last_error
-        because = f" The last error: {last.message}" if last is not None else ""
+        because = f"{last.message} " if last is not None else ""
         seconds = self._breaker.retry_in_s
         return UnavailableError(
-            f"Provider {self.instance.name!r} failed {self._breaker.faults} times in a row and is"
-            f" left alone for {seconds:.0f} s more.{because}",
+            f"{because}Provider {self.instance.name!r} failed {self._breaker.faults} times in a row"
+            f" and is left alone for {seconds:.0f} s more.",
             code="circuit_open",
             hint="Wait, name another provider, or set AIEX_FALLBACK_PROVIDER.",
             retry_after_s=seconds,
