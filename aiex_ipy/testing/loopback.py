@@ -353,12 +353,27 @@ def _listing(server: LoopbackServer, received: Received) -> tuple[int, bytes]:
 
 
 def main(arguments: list[str]) -> None:
-    """Run as a process: print `{"url": …}` and serve until standard input ends."""
+    """Run as a process: print `{"url": …}`, serve until standard input ends, print `{"asked": …}`.
+
+    With `--echo` the first word of an answer is the question itself, so that every answer can be
+    told from every other.
+    """
     tokens = int(arguments[arguments.index("--tokens") + 1]) if "--tokens" in arguments else 1
-    pieces = tuple(f" word{number % 10}" for number in range(tokens))
-    with LoopbackServer(Reply(pieces=pieces, output_tokens=tokens)) as server:
+    pieces = tuple(f" word{number}" for number in range(tokens))
+    server = LoopbackServer(Reply(pieces=pieces, output_tokens=tokens))
+    if "--echo" in arguments:
+
+        def echo(received: Received) -> Reply:
+            question = received.json["messages"][-1]["content"]
+            if not isinstance(question, str):
+                question = question[-1]["text"]
+            return Reply(pieces=(question, *pieces[1:]), output_tokens=tokens)
+
+        server.reply = echo
+    with server:
         print(msgspec.json.encode({"url": server.url}).decode(), flush=True)
         sys.stdin.read()
+    print(msgspec.json.encode({"asked": len(server.asked)}).decode(), flush=True)
 
 
 if __name__ == "__main__":
