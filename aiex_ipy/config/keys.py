@@ -17,6 +17,8 @@ Kind = Literal[
     "duration",
     "choice",
     "provider",
+    "providers",
+    "task",
     "path",
     "paths",
     "model",
@@ -31,6 +33,21 @@ Kind = Literal[
 PROVIDERS = "llm.providers"
 PROVIDER_PREFIX = f"{PROVIDERS}.NAME."
 DAY_MS = 86_400_000
+TASKS = (
+    "ask",
+    "chat",
+    "analyze",
+    "refactor",
+    "complete",
+    "debug",
+    "doc",
+    "eval",
+    "explain",
+    "health",
+    "project",
+    "test_suggest",
+)
+"""What a model may be preferred for, `llm.tasks.NAME`: the operations."""
 
 
 class KeyDoc(Struct, frozen=True, kw_only=True):
@@ -58,10 +75,7 @@ class KeyDoc(Struct, frozen=True, kw_only=True):
         if self.key.startswith(PROVIDER_PREFIX):
             defaults = ProviderSettings(name="", kind="")
             return getattr(defaults, self.key.removeprefix(PROVIDER_PREFIX)) or None
-        value: Any = Settings()
-        for part in self.key.split("."):
-            value = getattr(value, part)
-        return value
+        return value_at(Settings(), self.key)
 
     @property
     def python_type(self) -> type:
@@ -72,7 +86,7 @@ class KeyDoc(Struct, frozen=True, kw_only=True):
             "decimal": float,
             "boolean": bool,
         }
-        plural = self.kind in ("paths", "suffixes", "strings")
+        plural = self.kind in ("paths", "suffixes", "strings", "providers")
         return tuple if plural else types.get(self.kind, str)
 
 
@@ -133,6 +147,62 @@ KEYS: tuple[KeyDoc, ...] = (
         "provider",
         "The provider asked after all others.",
         "AIEX_FALLBACK_PROVIDER",
+    ),
+    _key(
+        "llm.prefer_local",
+        "boolean",
+        "Whether servers on this machine and the embedded model come before all others where no "
+        "default provider is set.",
+        "AIEX_LLM_PREFER_LOCAL",
+    ),
+    _key(
+        "llm.max_retries",
+        "integer",
+        "How often a provider is asked again after its first attempt failed in a way that may "
+        "pass. 0 never.",
+        "AIEX_LLM_MAX_RETRIES",
+        unit="retries",
+        maximum=100,
+    ),
+    _key(
+        "llm.backoff_factor",
+        "integer",
+        "How many times longer each pause before a retry is than the one before it; the first is "
+        "half a second, the longest eight.",
+        "AIEX_LLM_BACKOFF_FACTOR",
+        minimum=1,
+        maximum=100,
+    ),
+    _key(
+        "llm.retry_budget_ms",
+        "duration",
+        "How long after a provider was first asked its last retry may begin. A server that asks "
+        "for a longer pause is not waited for.",
+        "AIEX_LLM_RETRY_BUDGET",
+        minimum=0,
+    ),
+    _key(
+        "llm.circuit_breaker.failure_threshold",
+        "integer",
+        "After how many faults in a row a model of a provider is left alone.",
+        "AIEX_LLM_FAILURE_THRESHOLD",
+        unit="faults",
+        minimum=1,
+        maximum=1_000_000,
+    ),
+    _key(
+        "llm.circuit_breaker.recovery_time_ms",
+        "duration",
+        "How long it is left alone before one request tries it.",
+        "AIEX_LLM_RECOVERY_TIME",
+    ),
+    *(
+        _key(
+            f"llm.tasks.{task}",
+            "task",
+            f"Who answers `{task}`, and with which model.",
+        )
+        for task in TASKS
     ),
     _key(
         "llm.timeout_ms",
@@ -352,6 +422,11 @@ KEYS: tuple[KeyDoc, ...] = (
         maximum=1_000_000,
     ),
     _key(
+        "llm.providers.NAME.fallbacks",
+        "providers",
+        "The providers asked right after this one, in order, when it cannot answer.",
+    ),
+    _key(
         "llm.providers.NAME.answers",
         "strings",
         "The answers of a `scripted` provider, in order.",
@@ -446,12 +521,6 @@ BY_KEY: dict[str, KeyDoc] = {doc.key: doc for doc in KEYS}
 
 _PLANNED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("", "the cluster", ("cluster_enabled",)),
-    (
-        "llm",
-        "retrying",
-        ("max_retries", "backoff_factor"),
-    ),
-    ("llm", "the circuit breaker", ("circuit_breaker",)),
     ("llm", "the cluster", ("distributed_coordination",)),
     (
         "context",
@@ -506,7 +575,6 @@ _PLANNED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 _PLANNED_VARIABLES = {
     "cluster_enabled": "AIEX_CLUSTER_ENABLED",
     "cluster.node_name": "AIEX_NODE_NAME",
-    "llm.max_retries": "AIEX_LLM_MAX_RETRIES",
     "context.max_memory_mb": "AIEX_CONTEXT_MAX_MEMORY_MB",
     "context.persistence_interval_ms": "AIEX_CONTEXT_PERSISTENCE_INTERVAL",
     "secrets.backend": "AIEX_SECRETS_BACKEND",
@@ -515,7 +583,6 @@ _PLANNED_VARIABLES = {
 
 _INERT: dict[str, Any] = {
     "cluster_enabled": False,
-    "llm.max_retries": 0,
     "llm.distributed_coordination": False,
     "context.compression_enabled": False,
     "context.distributed_sync": False,
@@ -532,6 +599,14 @@ PLANNED: tuple[PlannedKey, ...] = tuple(
 )
 
 PLANNED_BY_KEY: dict[str, PlannedKey] = {planned.key: planned for planned in PLANNED}
+
+
+def value_at(settings: Settings, key: str) -> Any:
+    """Return the value of a dotted key, None for a task that nobody is preferred for."""
+    value: Any = settings
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, dict) else getattr(value, part)
+    return value
 
 
 def describe() -> Sequence[KeyDoc]:

@@ -11,15 +11,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from aiex_ipy.config import files, keys
+from aiex_ipy.config import files, keys, provider_names
 from aiex_ipy.config.environment import variables
 from aiex_ipy.config.keys import KeyDoc, PlannedKey
-from aiex_ipy.config.providers import (
-    NO_PROVIDER,
-    canonical_provider,
-    instance_name,
-    instances,
-)
+from aiex_ipy.config.providers import canonical_provider, instances
 from aiex_ipy.config.settings import (
     AnalyzeSettings,
     BudgetSettings,
@@ -215,7 +210,7 @@ def _in_table(
     for written, value in table.items():
         word = written
         if section == keys.PROVIDERS:
-            word = instance_name(written, prefix, place)
+            word = provider_names.instance_name(written, prefix, place)
         key = f"{section}.{word}" if section else word
         if keys.is_section(key):
             _once(seen, key, written, prefix, place)
@@ -303,7 +298,7 @@ def _in_overrides(wanted: Mapping[str, object]) -> Iterator[tuple[str, tuple[Any
         section, _, word = key.rpartition(".")
         if section.startswith(f"{keys.PROVIDERS}."):
             name = written.removeprefix(f"{keys.PROVIDERS}.").partition(".")[0]
-            section = f"{keys.PROVIDERS}.{instance_name(name, '', place)}"
+            section = f"{keys.PROVIDERS}.{provider_names.instance_name(name, '', place)}"
             if spelled.setdefault(section, name) != name:
                 _once(spelled, section, name, "", place)
         _once(seen, key, written.rpartition(".")[2], "", place)
@@ -328,16 +323,15 @@ def _loaded(
     merged: Entries, environ: Mapping[str, str], found: files.ConfigPaths, read: list[Place]
 ) -> Loaded:
     providers, provider_places = instances(merged, environ)
-    chosen = {
-        word: _provider(f"llm.{word}", merged, providers)
-        for word in ("default_provider", "fallback_provider")
-    }
+    chosen = provider_names.default_and_fallback(merged, providers)
+    provider_names.check_fallbacks(providers, provider_places)
     flat = {key: value for key, (value, _) in merged.items()}
     settings = Settings(
         **_fields(flat, ""),
         llm=LLMSettings(
             **{**_fields(flat, "llm"), **chosen},
             providers=providers,
+            tasks=dict(provider_names.tasks(merged, providers)),
             rate_limit=RateLimitSettings(**_fields(flat, "llm.rate_limit")),
             circuit_breaker=CircuitBreakerSettings(**_fields(flat, "llm.circuit_breaker")),
             cache=CacheSettings(**_fields(flat, "llm.cache")),
@@ -355,10 +349,7 @@ def _loaded(
     for doc in keys.KEYS:
         if doc.key.startswith(keys.PROVIDER_PREFIX):
             continue
-        value: Any = settings
-        for part in doc.key.split("."):
-            value = getattr(value, part)
-        values[doc.key] = value
+        values[doc.key] = keys.value_at(settings, doc.key)
         origins[doc.key] = _origin(merged[doc.key][1] if doc.key in merged else None)
     for name, provider in providers.items():
         for doc in keys.KEYS:
@@ -385,23 +376,6 @@ def _fields(flat: Mapping[str, Any], section: str) -> dict[str, Any]:
     above = f"{section}." if section else ""
     words = ((key.removeprefix(above), flat[key]) for key in flat if key.startswith(above))
     return {word: value for word, value in words if "." not in word}
-
-
-def _provider(key: str, merged: Entries, providers: Mapping[str, ProviderSettings]) -> str | None:
-    if key not in merged:
-        return None
-    written, place = merged[key]
-    name = canonical_provider(written)
-    if name != NO_PROVIDER and name not in providers:
-        raise ConfigError(
-            f"{place.key(key)} is {written!r}, which is no provider.",
-            code="bad_value",
-            hint=near_miss(name, [*providers, NO_PROVIDER]),
-            key=key,
-            value=written,
-            file=place.file,
-        )
-    return name
 
 
 def _exposed(places: Mapping[str, Place], read: list[Place]) -> Iterator[str]:

@@ -50,25 +50,6 @@ def canonical_provider(name: str) -> str:
     return name.strip().lower().replace("-", "_")
 
 
-def instance_name(written: str, prefix: str, place: Place) -> str:
-    """Return the name of an instance as it is looked up; `prefix` is what stands before its key.
-
-    Raises ConfigError for a name that could not be told from a model's or from `none`.
-    """
-    name = canonical_provider(written)
-    if name != NO_PROVIDER and re.fullmatch(r"\w+", name):
-        return name
-    what = "stands for no provider" if name == NO_PROVIDER else "is no name for a provider"
-    raise ConfigError(
-        f"{written!r} in {place.key(f'{prefix}{PROVIDERS}')} {what}.",
-        code="bad_value",
-        hint="Choose a name of letters, digits, - and _.",
-        key=f"{prefix}{PROVIDERS}",
-        value=shown(written),
-        file=place.file,
-    )
-
-
 def kinds() -> tuple[str, ...]:
     """Return the known kinds, those of installed plugins included."""
     from importlib.metadata import entry_points
@@ -112,6 +93,9 @@ def instances(
         served = KINDS.get(whole["kind"][0], _Kind()).has_server
         if served and "timeout_ms" not in whole and "llm.timeout_ms" in values:
             whole["timeout_ms"] = values["llm.timeout_ms"]
+        if "fallbacks" in whole:
+            written, place = whole["fallbacks"]
+            whole["fallbacks"] = tuple(dict.fromkeys(map(canonical_provider, written))), place
         made[name] = ProviderSettings(name=name, **{word: whole[word][0] for word in whole})
         for word, (_, place) in whole.items():
             places[f"{PROVIDERS}.{name}.{word}"] = place

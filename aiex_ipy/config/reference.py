@@ -68,6 +68,7 @@ _SECTIONS = (
     ("General", ""),
     ("Models", "llm."),
     ("Budgets", "llm.budget."),
+    ("Tasks", "llm.tasks."),
     ("Embedded model", "llm.embedded."),
     ("Provider instances", "llm.providers.NAME."),
     ("Reading files", "sandbox."),
@@ -83,6 +84,13 @@ where you say, and not where a cloned project does.
 """
 
 
+_TASKS = """\
+Each names a provider, or a model, or both, as in `complete = "openai/gpt-6-luna"`; `none` leaves
+the task to the analyzers. It holds where a request names no provider of its own, and comes before
+the default provider. The name of the provider ends at the first slash.
+"""
+
+
 def page() -> str:
     """Return the whole page as Markdown."""
     return "\n".join(_lines()) + "\n"
@@ -94,6 +102,8 @@ def _lines() -> Iterator[str]:
         yield f"## {title}\n"
         if prefix == "llm.providers.NAME.":
             yield _PROVIDERS.format(kinds=", ".join(f"`{kind}`" for kind in KINDS))
+        if prefix == "llm.tasks.":
+            yield _TASKS
         yield "| key | type | default | variable | meaning |"
         yield "|---|---|---|---|---|"
         for doc in KEYS:
@@ -134,6 +144,8 @@ def _type(doc: KeyDoc) -> str:
     names = {
         "duration": "integer",
         "provider": "name of a provider, or `none`",
+        "providers": "list of names of providers",
+        "task": "`provider`, `provider/model` or `/model`",
         "paths": "list of paths",
         "suffixes": "list of suffixes",
         "strings": "list of texts",

@@ -94,7 +94,7 @@ def typed(doc: KeyDoc, key: str, value: Any, place: Place, *, text: bool) -> Any
         return _number(doc, key, value, place, text=text)
     if doc.kind == "boolean":
         return _boolean(doc, key, value, place, text=text)
-    if doc.kind in ("paths", "suffixes", "strings"):
+    if doc.kind in ("paths", "suffixes", "strings", "providers"):
         return _several(doc, key, value, place, text=text)
     if not isinstance(value, str):
         hint = "Write it in quotes." if isinstance(value, int | float) else "Give one text."
@@ -158,6 +158,8 @@ def _several(doc: KeyDoc, key: str, value: Any, place: Place, *, text: bool) -> 
     separator = os.pathsep if doc.kind == "paths" else ","
     if text and isinstance(value, str):
         value = [part for part in value.split(separator) if part.strip()]
+    if doc.kind == "providers" and isinstance(value, str):
+        value = [value]
     if not isinstance(value, list | tuple):
         hint = f'Write a list, like {doc.key.split(".")[-1]} = ["…"].'
         raise bad_value(doc, key, value, place, "a list of texts", hint)
@@ -166,6 +168,8 @@ def _several(doc: KeyDoc, key: str, value: Any, place: Place, *, text: bool) -> 
             raise bad_value(doc, key, item, place, "a list of texts", "Write each item in quotes.")
     if doc.kind == "strings":
         return tuple(item.strip() if text else item for item in value)
+    if doc.kind == "providers":
+        return tuple(item.strip() for item in value)
     if doc.kind == "paths":
         return tuple(_absolute(item.strip(), place) for item in value)
     return tuple(_suffix(doc, key, item, place) for item in value)
@@ -218,6 +222,15 @@ def _model(doc: KeyDoc, key: str, value: str, place: Place) -> str:
     if doc.kind == "model" and ("/" in value or os.sep in value or value.endswith(".gguf")):
         return _absolute(value, place)
     return value
+
+
+def _task(doc: KeyDoc, key: str, value: str, place: Place) -> str:
+    """Cut at the first slash: the names of models hold slashes, those of providers none."""
+    name, slash, model = (part.strip() for part in value.partition("/"))
+    hint = "Write 'provider', 'provider/model' or '/model'."
+    if slash and (wanted := model_name_fault(model)):
+        raise bad_value(doc, key, value, place, f"a provider, a slash and {wanted}", hint)
+    return f"{name}{slash}{model}"
 
 
 def model_name_fault(name: str) -> str:
@@ -297,6 +310,7 @@ _READ: dict[str, Callable[[KeyDoc, str, str, Place], str | Secret]] = {
     "model": _model,
     "model_name": _model,
     "secret": _secret,
+    "task": _task,
     "url": _url,
     "variable": _variable,
 }

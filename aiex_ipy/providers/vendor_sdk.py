@@ -10,7 +10,7 @@ import msgspec
 from aiex_ipy.config.settings import ProviderSettings, Settings
 from aiex_ipy.errors import CredentialsError
 from aiex_ipy.providers.faults import Peer
-from aiex_ipy.providers.model_facts import check_not_retired, facts
+from aiex_ipy.providers.model_facts import check_not_retired, facts, fast_model
 from aiex_ipy.providers.wire import WireProvider, http_url
 
 if TYPE_CHECKING:
@@ -53,6 +53,10 @@ class VendorProvider(WireProvider):
 
     async def choose_model(self) -> tuple[str, str]:
         return self.instance.model or facts(self.kind).default, ""
+
+    def model_for(self, task: str) -> str | None:
+        """Return the model for a task when none is set; None leaves it to `choose_model`."""
+        return fast_model(self.kind) if task == "complete" else None
 
     @property
     def at_vendor(self) -> bool:

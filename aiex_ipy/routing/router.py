@@ -167,7 +167,8 @@ def _model_for(provider: Provider, instance: ProviderSettings, task: str) -> str
 
 
 def _no_provider(choice: Choice, settings: Settings) -> UnavailableError:
-    if NO_PROVIDER in (choice.provider, settings.llm.default_provider):
+    named = (choice.provider, settings.llm.tasks.get(choice.task), settings.llm.default_provider)
+    if NO_PROVIDER in named:
         return UnavailableError(
             "No model is asked, because the provider is 'none'.",
             code="no_provider",

@@ -216,3 +216,155 @@ def test_slashes_colons_and_blanks_are_names(place: Place, model: str) -> None:
     """Ollama, LM Studio and vLLM name models so."""
     place.user.write_text(f"[llm.providers.openai]\nmodel = '{model}'\n")
     assert place.load().settings.llm.providers["openai"].model == model
+
+
+def house(name: str, more: str) -> str:
+    """The table of an instance."""
+    return f"[llm.providers.{name}]\nkind = 'openai'\n{more}\n"
+
+
+@pytest.mark.parametrize(
+    ("toml", "told"),
+    [
+        (
+            house("a", "fallbacks = ['a']"),
+            "conflict: 'llm.providers.a.fallbacks' in FILE leads back to 'a': a → a. Take 'a' out",
+        ),
+        (
+            house("big-one", "fallbacks = 'Big_One'"),
+            "conflict: 'llm.providers.big_one.fallbacks' in FILE leads back to 'big_one': "
+            "big_one → big_one.",
+        ),
+        (
+            house("a", "fallbacks = ['ollama', 'b']") + house("b", "fallbacks = ['c']")
+            + house("c", "fallbacks = ['embedded', 'a']"),
+            "conflict: 'llm.providers.a.fallbacks' in FILE leads back to 'a': a → b → c → a. Take "
+            "'b' out of it.",
+        ),
+        (
+            house("a", "fallbacks = ['b']") + house("b", "fallbacks = ['b']"),
+            "conflict: 'llm.providers.b.fallbacks' in FILE leads back to 'b': b → b.",
+        ),
+        (
+            house("a", "fallbacks = ['olama']"),
+            "bad_value: 'llm.providers.a.fallbacks' in FILE is 'olama', which is no provider. Did "
+            "you mean 'ollama'?",
+        ),
+        (
+            house("a", "fallbacks = ['none']"),
+            "bad_value: 'llm.providers.a.fallbacks' in FILE is 'none', which is no provider.",
+        ),
+        (
+            house("a", "fallbacks = 3"),
+            "bad_value: 'llm.providers.a.fallbacks' in FILE is 3, but must be a list of texts.",
+        ),
+        (
+            house("a", "fallbacks = [3]"),
+            "bad_value: 'llm.providers.a.fallbacks' in FILE is 3, but must be a list of texts.",
+        ),
+        (
+            "[llm]\ndefault_provider = 'lm-studio'\nfallback_provider = 'LM_Studio'",
+            "bad_value: 'llm.fallback_provider' in FILE is 'lm_studio', which is the default prov",
+        ),
+        (
+            "[llm]\nfallback_provider = 'opnai'",
+            "bad_value: 'llm.fallback_provider' in FILE is 'opnai', which is no provider. Did you",
+        ),
+        (
+            "[llm.tasks]\ncomplet = 'openai'",
+            "unknown_key: 'llm.tasks.complet' in FILE is not a setting. Did you mean 'complete'?",
+        ),
+        (
+            "[llm.tasks]\ncomplete = 'opnai/gpt-6-luna'",
+            "bad_value: 'llm.tasks.complete' in FILE is 'opnai', which is no provider. Did you",
+        ),
+        (
+            "[llm.tasks]\ncomplete = 'none/gpt-6-luna'",
+            "bad_value: 'llm.tasks.complete' in FILE is 'none', which is no provider.",
+        ),
+        (
+            "[llm.tasks]\ncomplete = 'openai/'",
+            "bad_value: 'llm.tasks.complete' in FILE is 'openai/', but must be a provider, a slash "
+            "and a name that is not empty. Write 'provider', 'provider/model' or '/model'.",
+        ),
+        (
+            "[llm.tasks]\ncomplete = '/'",
+            "bad_value: 'llm.tasks.complete' in FILE is '/', but must be a provider, a slash and",
+        ),
+        (
+            '[llm.tasks]\ncomplete = "openai/a\\u0007"',
+            "bad_value: 'llm.tasks.complete' in FILE is 'openai/a\\x07', but must be a provider, a "
+            "slash and a name without control characters.",
+        ),
+        (
+            "[llm.tasks]\ncomplete = ['openai']",
+            "bad_value: 'llm.tasks.complete' in FILE is ['openai'], but must be a text.",
+        ),
+        ("[llm]\ntasks = 'openai'", "bad_value: 'llm.tasks' in FILE is 'openai', but must be a ta"),
+    ],
+)  # fmt: skip
+def test_a_name_that_leads_nowhere_is_told(
+    place: Place, refused: Callable[..., str], toml: str, told: str
+) -> None:
+    """Fallbacks and tasks are followed when the settings are loaded, not when somebody fails."""
+    place.user.write_text(toml)
+    assert refused().startswith(told.replace("FILE", "'home/.config/aiex/config.toml'"))
+
+
+def test_a_way_back_over_two_files_is_told(place: Place, refused: Callable[..., str]) -> None:
+    """Each file alone is right; the error names the one whose key begins the way."""
+    place.user.write_text(house("a", "fallbacks = ['b']") + house("b", ""))
+    assert place.load().settings.llm.providers["a"].fallbacks == ("b",)
+    place.aiex.write_text("[llm.providers.b]\nfallbacks = ['a']\n")
+    assert refused().startswith(
+        "conflict: 'llm.providers.a.fallbacks' in 'home/.config/aiex/config.toml' leads back to"
+    )
+
+
+def test_two_ways_to_one_fallback_are_no_circle(place: Place) -> None:
+    """A last resort may be named by many, and twice by one."""
+    place.user.write_text(
+        house("a", "fallbacks = ['b', 'last', 'last']") + house("b", "fallbacks = ['last']")
+        + house("last", "")
+    )  # fmt: skip
+    providers = place.load().settings.llm.providers
+    assert providers["a"].fallbacks == ("b", "last")
+
+
+def test_a_default_for_one_command_leaves_the_fallback(place: Place) -> None:
+    """A variable that makes the file's fallback the default is no contradiction of the file; and
+    `none` in a variable takes the file's fallback away."""
+    place.user.write_text("[llm]\ndefault_provider = 'openai'\nfallback_provider = 'ollama'\n")
+    llm = place.load({"AIEX_DEFAULT_PROVIDER": "ollama"}).settings.llm
+    assert (llm.default_provider, llm.fallback_provider) == ("ollama", "ollama")
+    assert place.load({"AIEX_FALLBACK_PROVIDER": "none"}).settings.llm.fallback_provider == "none"
+
+
+def test_a_task_is_written_and_read_back(place: Place) -> None:
+    """`aiex config set` knows the tasks, and fallbacks from a list with commas."""
+    set_value("llm.tasks.complete", "ollama/qwen2.5-coder:1.5b", environ=place.environ())
+    set_value("llm.providers.openai.fallbacks", "anthropic, ollama", environ=place.environ())
+    loaded = place.load()
+    assert loaded.settings.llm.tasks == {"complete": "ollama/qwen2.5-coder:1.5b"}
+    assert loaded.values["llm.tasks.complete"] == "ollama/qwen2.5-coder:1.5b"
+    assert loaded.settings.llm.providers["openai"].fallbacks == ("anthropic", "ollama")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("llm.max_retries", -1),
+        ("llm.max_retries", "many"),
+        ("llm.backoff_factor", 0),
+        ("llm.backoff_factor", 1.5),
+        ("llm.retry_budget_ms", -1),
+        ("llm.circuit_breaker.failure_threshold", 0),
+        ("llm.circuit_breaker.recovery_time_ms", 0),
+        ("llm.prefer_local", "perhaps"),
+    ],
+)
+def test_a_number_out_of_its_bounds_is_told(
+    refused: Callable[..., str], key: str, value: object
+) -> None:
+    """A breaker that opens after no fault, or a pause that shrinks, means nothing."""
+    assert refused(overrides={key: value}).startswith(f"bad_value: {key!r} is {value!r}, but must")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ import pytest
 from aiex_ipy.config import keys, load
 from aiex_ipy.config.settings import Settings
 from aiex_ipy.errors import WorkspaceError
-from aiex_ipy.messages import Message, ModelRequest, TextDelta
+from aiex_ipy.messages import Chunk, Message, ModelRequest, TextDelta
 from aiex_ipy.providers.embedded import EmbeddedProvider
 from aiex_ipy.routing.choice import Choice, Target
 from aiex_ipy.routing.router import Router
@@ -191,6 +191,147 @@ def prices(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
     settings = setter(f"{OPENAI}input_usd_per_mtok = 2\noutput_usd_per_mtok = 0.5\n")
     instance = settings.llm.providers["openai"]
     assert Tariffs().cost(instance, "m", usage, local=False) == 2.5
+
+
+def asked_for(settings: Settings, choice: Choice, **providers: Any) -> list[tuple[str, str | None]]:
+    """Return the providers and models that would be asked."""
+
+    async def ask() -> list[tuple[str, str | None]]:
+        router = Router(settings, providers=providers)
+        try:
+            return [(each.provider, each.model) for each in await router.targets(choice)]
+        finally:
+            await router.aclose()
+
+    return asyncio.run(ask())
+
+
+@proves(*(f"llm.tasks.{task}" for task in keys.TASKS))
+def tasks(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    lines = "".join(f"{task} = 'Anthropic/org/{task}:7b'\n" for task in keys.TASKS)
+    both = {"OPENAI_API_KEY": KEY, "ANTHROPIC_API_KEY": KEY}
+    settings = setter(f"[llm]\ndefault_provider = 'openai'\n[llm.tasks]\n{lines}", **both)
+    for task in keys.TASKS:
+        found = asked_for(settings, Choice(task=task))
+        assert found[0] == ("anthropic", f"org/{task}:7b")
+        assert found[1][0] == "openai"
+        assert asked_for(settings, Choice(task=task, provider="openai"))[0][0] == "openai"
+        assert asked_for(settings, Choice(task=task, model="mine"))[0] == ("anthropic", "mine")
+        model_alone = setter(f"[llm.tasks]\n{task} = '/org/big'\n", **both)
+        assert asked_for(model_alone, Choice(task=task))[0] == ("openai", "org/big")
+        assert asked_for(model_alone, Choice())[0] == ("openai", None)
+        nobody = setter(f"[llm.tasks]\n{task} = 'none'\n", **both)
+        assert asked_for(nobody, Choice(task=task)) == []
+
+
+@proves("llm.prefer_local")
+def prefer_local(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    absent = {"ollama": Listening(), "lm_studio": Listening(), "embedded": Listening()}
+    house = (
+        "[llm.providers.house]\nkind = 'openai_compatible'\nbase_url = 'http://127.0.0.1:9/v1'\n"
+    )
+
+    def asked(toml: str) -> list[str]:
+        return order(setter(f"{toml}{house}", OPENAI_API_KEY=KEY), absent)
+
+    assert sorted(asked("")) == ["house", "openai"]
+    assert asked("[llm.providers.openai]\npriority = 1\n") == ["openai", "house"]
+    preferred = "[llm]\nprefer_local = true\n[llm.providers.openai]\npriority = 1\n"
+    assert asked(preferred) == ["house", "openai"]
+
+
+@proves("llm.providers.NAME.fallbacks")
+def fallbacks(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    toml = (
+        "[llm]\ndefault_provider = 'openai'\nfallback_provider = 'ollama'\n"
+        "[llm.providers.openai_spare]\npriority = 200\nfallbacks = ['Anthropic']\n"
+        "[llm.providers.openai_other]\npriority = 300\n"
+    )
+    one = setter(f"{toml}{OPENAI}fallbacks = 'openai-spare'\n", OPENAI_API_KEY=KEY)
+    assert order(one) == ["openai", "openai_spare", "anthropic", "openai_other", "ollama"]
+    two = setter(f"{toml}{OPENAI}fallbacks = ['lm-studio', 'ollama']\n", OPENAI_API_KEY=KEY)
+    assert order(two)[:3] == ["openai", "lm_studio", "ollama"]
+
+
+class Failing:
+    """A provider that is overloaded, and counts how often it was asked."""
+
+    kind = "openai"
+    name = "openai"
+    prompt_budget_tokens = None
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[Chunk, None]:
+        from aiex_ipy.errors import UnavailableError
+
+        self.asked += 1
+        raise UnavailableError("It is overloaded.", code="overloaded")
+        yield
+
+    async def aclose(self) -> None:
+        pass
+
+
+class Clock:
+    """Time that passes only while it is slept."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def failures(settings: Settings, times: int = 1) -> tuple[int, Clock, list[str]]:
+    """Return how often an overloaded provider was asked, the pauses, and the errors."""
+    from aiex_ipy.errors import AiexError
+    from aiex_ipy.routing.state import RoutingState
+
+    clock, provider, codes = Clock(), Failing(), []
+    state = RoutingState(clock=lambda: clock.now, sleep=clock.sleep, random=lambda: 0.0)
+
+    async def ask() -> None:
+        router = Router(settings, providers={"openai": provider}, state=state)  # type: ignore[dict-item]
+        for _ in range(times):
+            try:
+                async for _ in router.stream(
+                    lambda target: ModelRequest(messages=()), Choice(provider="openai")
+                ):
+                    raise AssertionError("it answered")
+            except AiexError as error:
+                codes.append(error.code)
+        await router.aclose()
+
+    asyncio.run(ask())
+    return provider.asked, clock, codes
+
+
+@proves("llm.max_retries", "llm.backoff_factor", "llm.retry_budget_ms")
+def retries(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    asked, clock, _ = failures(setter())
+    assert (asked, clock.slept) == (4, [0.5, 1.0, 2.0])
+    asked, clock, _ = failures(setter("[llm]\nmax_retries = 2\nbackoff_factor = 3\n"))
+    assert (asked, clock.slept) == (3, [0.5, 1.5])
+    assert failures(setter("[llm]\nmax_retries = 0\n"))[0] == 1
+    asked, clock, _ = failures(setter("[llm]\nretry_budget = 1_700\n"))
+    assert (asked, clock.slept) == (3, [0.5, 1.0])
+
+
+@proves("llm.circuit_breaker.failure_threshold", "llm.circuit_breaker.recovery_time_ms")
+def breaker(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    once = "[llm]\nmax_retries = 0\n"
+    asked, _, codes = failures(setter(once), times=7)
+    assert (asked, codes[4:]) == (5, ["overloaded", "circuit_open", "circuit_open"])
+    quick = f"{once}[llm.circuit_breaker]\nfailure_threshold = 2\n"
+    assert failures(setter(quick), times=7)[0] == 2
+    # Two retries after pauses of 0.5 and 1 s: the second begins after the circuit opened.
+    twice = "[llm]\nmax_retries = 2\n[llm.circuit_breaker]\nfailure_threshold = 2\n"
+    assert failures(setter(twice))[0] == 2
+    assert failures(setter(f"{twice}recovery_time = 900\n"))[0] == 3
 
 
 @proves("llm.timeout_ms", "llm.providers.NAME.timeout_ms")

@@ -6,6 +6,7 @@ import msgspec
 
 from aiex_ipy.config import describe, keys
 from aiex_ipy.config.settings import ProviderSettings, Secret, Settings
+from aiex_ipy.engine.table import names as operations
 
 
 def fields(struct: type[msgspec.Struct], above: str = "") -> dict[str, object]:
@@ -23,7 +24,12 @@ def fields(struct: type[msgspec.Struct], above: str = "") -> dict[str, object]:
 
 
 EXPECTED = {
-    **{key: hint for key, hint in fields(Settings).items() if key != keys.PROVIDERS},
+    **{
+        key: hint
+        for key, hint in fields(Settings).items()
+        if key not in (keys.PROVIDERS, "llm.tasks")
+    },
+    **{f"llm.tasks.{task}": str | None for task in keys.TASKS},
     **{
         f"{keys.PROVIDER_PREFIX}{key}": hint
         for key, hint in fields(ProviderSettings).items()
@@ -44,15 +50,20 @@ def test_every_row_has_its_fields_type() -> None:
     kinds: dict[object, set[str]] = {
         int: {"integer", "duration"},
         bool: {"boolean"},
-        tuple[str, ...]: {"paths", "suffixes", "strings"},
+        tuple[str, ...]: {"paths", "suffixes", "strings", "providers"},
         str: {"string", "choice", "model"},
-        str | None: {"model_name", "string", "provider", "path", "url", "variable"},
+        str | None: {"model_name", "string", "task", "provider", "path", "url", "variable"},
         int | None: {"duration", "integer"},
         float | None: {"decimal"},
         Secret | None: {"secret"},
     }
     for doc in describe():
         assert doc.kind in kinds[EXPECTED[doc.key]], doc.key
+
+
+def test_every_operation_is_a_task() -> None:
+    """A new operation needs a key to prefer a model for it."""
+    assert set(operations()) <= set(keys.TASKS)
 
 
 def test_every_row_says_what_people_need() -> None:

@@ -208,9 +208,6 @@ def test_a_wrong_file_is_told_by_file_key_and_value(
         ("cluster_enabled = true", "the cluster"),
         ("[cluster]\nnode_name = 'aiex'", "the cluster"),
         ("[cluster]\nheartbeat_interval = 5_000", "the cluster"),
-        ("[llm]\nmax_retries = 3", "retrying"),
-        ("[llm]\nbackoff_factor = 2", "retrying"),
-        ("[llm.circuit_breaker]\nfailure_threshold = 5", "the circuit breaker"),
         ("[llm]\ndistributed_coordination = true", "the cluster"),
         ("[context]\nmax_memory_mb = 200", "the session store"),
         ("[context]\ncompression_enabled = true", "the session store"),
@@ -239,7 +236,6 @@ def test_a_key_whose_feature_is_not_built_is_refused(
     "written",
     [
         "cluster_enabled = false",
-        "[llm]\nmax_retries = 0",
         "[context]\ndistributed_sync = false",
         "[audit]\nenabled = false",
         "[telemetry]\nenabled = false",

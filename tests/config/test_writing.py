@@ -92,7 +92,12 @@ def test_a_link_to_the_file_stays_a_link(place: Place) -> None:
         ("llm", "1", "unknown_key", "'llm' is not a setting."),
         ("", "1", "unknown_key", "'' is not a setting."),
         ("llm.timeout_ms", "soon", "bad_value", "'llm.timeout_ms' is 'soon', but must be a whole"),
-        ("llm.max_retries", "3", "not_built", "'llm.max_retries' is a setting of retrying, which"),
+        (
+            "tui.port",
+            "9487",
+            "not_built",
+            "'tui.port' is a setting of the terminal interface, which",
+        ),
         ("env", "prod", "bad_value", "'env' cannot be set in a file. Set AIEX_ENV in the environ"),
         ("llm.default_provider", "opnai", "bad_value", "is 'opnai', which is no provider."),
         ("llm.providers.x.model", "m", "bad_value", "The provider 'x' in "),

@@ -9,13 +9,15 @@ import typing
 
 import pytest
 
-from aiex_ipy.config.settings import ProviderSettings, Secret, Settings
+from aiex_ipy.config.settings import LLMSettings, ProviderSettings, Secret, Settings
 from aiex_ipy.errors import ProviderError
 from aiex_ipy.providers.anthropic import AnthropicProvider
 from aiex_ipy.providers.faults import Peer
 from aiex_ipy.providers.fold import collect
 from aiex_ipy.providers.model_facts import check_not_retired, facts, fast_model
 from aiex_ipy.providers.openai import OpenAIProvider
+from aiex_ipy.routing.choice import Choice
+from aiex_ipy.routing.router import Router
 from aiex_ipy.testing.conformance import question
 from aiex_ipy.testing.loopback import LoopbackServer
 from aiex_ipy.testing.replies import Reply
@@ -94,6 +96,32 @@ def test_the_default_is_alive(kind):
 def test_a_server_of_its_own_models_has_no_quick_one():
     """Only where the vendor is known is a model chosen by its name."""
     assert [fast_model(kind) for kind in ("ollama", "openai_compatible", "embedded")] == [None] * 3
+
+
+@KINDS
+def test_code_is_completed_by_the_quick_model(kind):
+    """Unless the caller, the instance or `llm.tasks` names another one; a question is not."""
+
+    def model(task: str, *, own: str | None = None, asked: str | None = None, **tasks: str):
+        instance = ProviderSettings(name=kind, kind=kind, api_key=Secret("k"), model=own)
+        llm = LLMSettings(providers={kind: instance}, tasks=tasks)
+
+        async def ask() -> str | None:
+            router = Router(Settings(llm=llm))
+            choice = Choice(provider=None, model=asked, task=task)
+            try:
+                return (await router.targets(choice))[0].model
+            finally:
+                await router.aclose()
+
+        return asyncio.run(ask())
+
+    assert model("complete") == facts(kind).fast
+    assert model("ask") is None
+    assert model("complete", own="mine") == "mine"
+    assert model("complete", asked="this") == "this"
+    assert model("complete", complete=f"{kind}/that") == "that"
+    assert model("complete", complete=kind) == facts(kind).fast
 
 
 @KINDS
