@@ -264,7 +264,8 @@ class Asked:
         if not self.speaks:
             again = self._mended(request, error)
             pause_s = delay_s(self._retries, self._llm, verdict.wait_s, self._state.random)
-            if again is None and self._retries < verdict.retries and not self._is_late(pause_s):
+            retries = verdict.retries if self._breaker.lets_in else 0
+            if again is None and self._retries < retries and not self._is_late(pause_s):
                 again, self.pause_s = request, pause_s
                 self._retries += 1
             if again is not None:
