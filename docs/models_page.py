@@ -30,8 +30,9 @@ def vendor(kind: str, label: str) -> str:
     return "\n\n".join(
         [
             f"## {label}",
-            f"With no `model` set, `{known.default}` is asked, and `{known.fast}` to complete code. "
-            f"A model that is shut down is refused on {hosts} with its successor named, and passed on to every other address.",
+            f"With no `model` set, `{known.default}` is asked, and `{known.fast}` to complete "
+            f"code. A model that is shut down is refused on {hosts} with its successor named, and "
+            "passed on to every other address.",
             "\n".join(["| model | day of its end | use |", "|---|---|---|", *rows]),
         ]
     )
