@@ -136,9 +136,11 @@ class AnswerError(AiexError):
 
 
 class InterruptedAnswerError(AnswerError):
-    """The stream was cut after its first visible words; `reason` is what cut it, as a code."""
+    """The stream was cut after its first visible words; `reason` is what cut it, as a code.
+    `usage` is what it used up to there, None where nobody counted."""
 
     reason: str = ""
+    usage: Any = None
     default_code = "interrupted"
 
 

@@ -5,18 +5,27 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
+from aiex_ipy.config.settings import BudgetSettings
 from aiex_ipy.engine.engine import Engine, default_engine
+from aiex_ipy.errors import BudgetError, InterruptedAnswerError, UsageError
 from aiex_ipy.grounding.facts import Subject
-from aiex_ipy.messages import Answer, Message
+from aiex_ipy.messages import Answer, Message, Usage
 from aiex_ipy.operations.base import Update
 from aiex_ipy.operations.chat import ChatRequest, ChatType
+from aiex_ipy.routing.ledger import Call, Spent, Tally, refuse_spent
 
 MAX_TURNS = 50
 """Turns kept; each prompt takes the newest that fit its budget."""
 
 
 class Conversation:
-    """Asks in turn and remembers; a turn that failed or was interrupted is not remembered."""
+    """Asks in turn and remembers; a turn that failed or was interrupted is not remembered.
+
+    `usage` is what all turns used, forgotten ones too. With `budget_usd` or `budget_tokens` the
+    turn that reaches it ends, and the next raises BudgetError; so does one after a turn of unknown
+    cost, since `budget_usd` could not be kept. Raises UsageError for a budget that is no amount
+    above 0.
+    """
 
     def __init__(
         self,
@@ -26,8 +35,12 @@ class Conversation:
         provider: str | None = None,
         model: str | None = None,
         allow_secret_file: bool = False,
+        budget_usd: float | None = None,
+        budget_tokens: int | None = None,
         engine: Engine | None = None,
     ) -> None:
+        _check_amount("budget_usd", budget_usd, float)
+        _check_amount("budget_tokens", budget_tokens, int)
         self.type: ChatType = type
         self.context = context
         self.provider = provider
@@ -36,6 +49,9 @@ class Conversation:
         self._engine = engine
         self._lock = threading.Lock()
         self._turns: list[tuple[Message, Message]] = []
+        self._budget = BudgetSettings(cost_usd=budget_usd, tokens=budget_tokens)
+        self._tally = Tally()
+        self._unpriced: list[Call] = []
 
     @property
     def history(self) -> tuple[Message, ...]:
@@ -43,13 +59,23 @@ class Conversation:
         with self._lock:
             return tuple(message for turn in self._turns for message in turn)
 
+    @property
+    def usage(self) -> Spent:
+        """What the turns used so far."""
+        with self._lock:
+            return self._tally.spent()
+
     def clear(self) -> None:
-        """Forget all turns."""
+        """Forget all turns; what they used stays counted."""
         with self._lock:
             self._turns.clear()
 
     def request(self, query: str) -> ChatRequest:
-        """Return the request of the next turn, for a front end that runs it itself."""
+        """Return the request of the next turn, for a front end that runs it itself.
+
+        Raises BudgetError when the conversation's budget is spent.
+        """
+        self._check_budget()
         return ChatRequest(
             query=query,
             type=self.type,
@@ -61,7 +87,8 @@ class Conversation:
         )
 
     def remember(self, query: str, answer: Answer) -> None:
-        """Add a turn; an answer without text is not remembered."""
+        """Add a turn; an answer without text is counted and not remembered."""
+        self._count(answer.provider, answer.model, answer.usage)
         if not answer.text:
             return
         with self._lock:
@@ -75,13 +102,84 @@ class Conversation:
 
     def stream(self, query: str) -> Iterator[Update | Answer]:
         """Ask one turn; yields updates, last the answer, which is remembered."""
-        for item in (self._engine or default_engine()).updates(self.request(query)):
-            if isinstance(item, Answer):
-                self.remember(query, item)
-            yield item
+        try:
+            for item in self._asks.updates(self.request(query)):
+                if isinstance(item, Answer):
+                    self.remember(query, item)
+                yield item
+        except InterruptedAnswerError as error:
+            self._count_interrupted(error)
+            raise
 
     def ask(self, query: str) -> Answer:
         """Ask one turn and return the answer."""
-        answer = (self._engine or default_engine()).run_sync(self.request(query))
+        try:
+            answer = self._asks.run_sync(self.request(query))
+        except InterruptedAnswerError as error:
+            self._count_interrupted(error)
+            raise
         self.remember(query, answer)
         return answer
+
+    @property
+    def _asks(self) -> Engine:
+        return self._engine or default_engine()
+
+    def _count(self, provider: str, model: str, usage: Usage, *, outcome: str = "answered") -> None:
+        call = Call(provider=provider, model=model, usage=usage, outcome=outcome)
+        with self._lock:
+            if self._tally.add(call):
+                self._unpriced.append(call)
+
+    def _count_interrupted(self, error: InterruptedAnswerError) -> None:
+        usage = error.usage if isinstance(error.usage, Usage) else Usage()
+        self._count(error.provider, error.model, usage, outcome="interrupted")
+
+    def _check_budget(self) -> None:
+        budget = self._budget
+        if budget.cost_usd is None and budget.tokens is None:
+            return
+        unknown = self._price() if budget.cost_usd is not None else []
+        if unknown:
+            raise BudgetError(
+                f"What model {unknown[0].model!r} of provider {unknown[0].provider!r} costs is not"
+                " known, so the budget of this conversation cannot be kept.",
+                code="price_unknown",
+                hint=f"Set llm.providers.{unknown[0].provider}.input_usd_per_mtok and"
+                " output_usd_per_mtok, or begin a conversation with budget_tokens.",
+            )
+        refuse_spent(
+            budget, self.usage, "of this conversation", "Begin another, with a higher budget."
+        )
+
+    def _price(self) -> list[Call]:
+        """Price the turns that ended before their price was known; return those still unknown."""
+        with self._lock:
+            turns = list(self._unpriced)
+        if not turns:
+            return []
+        models = self._asks.models
+        tariffs = models.state.tariffs
+        for turn in turns:
+            instance, local = models.instance(turn.provider), models.is_local(turn.provider)
+            if not tariffs.known(instance, turn.model, local=local):
+                self._asks.call(tariffs.look_up(instance, turn.model, local=local))
+            cost = tariffs.cost(instance, turn.model, turn.usage, local=local)
+            with self._lock:
+                if cost is not None and turn in self._unpriced:
+                    self._unpriced.remove(turn)
+                    self._tally.settle(cost)
+        with self._lock:
+            return list(self._unpriced)
+
+
+def _check_amount(name: str, value: object, kind: type[int] | type[float]) -> None:
+    """Raise UsageError for a budget that is not a finite number above 0."""
+    good = isinstance(value, int | kind) and not isinstance(value, bool)
+    if value is None or (good and 0 < value < float("inf")):  # type: ignore[operator]
+        return
+    raise UsageError(
+        f"{name} is {value!r}, but must be a number above 0.",
+        code="bad_value",
+        hint="Leave it out to have no budget.",
+    )

@@ -10,11 +10,14 @@ from aiex_ipy.errors import AiexError
 from aiex_ipy.grounding.versions import versions
 from aiex_ipy.providers import model_store
 from aiex_ipy.routing.choice import Choice
+from aiex_ipy.routing.health import ProviderState, provider_states
+from aiex_ipy.routing.ledger import Spent
 
 
 class Status(Struct, frozen=True, kw_only=True):
     """`provider` and `model` are those a question would go to now, None when there is none or
-    the provider chooses; `why` says how they were chosen. Holds no secret."""
+    the provider chooses; `why` says how they were chosen. `usage` is what this process used,
+    `states` how the providers it asked stand. Holds no secret."""
 
     version: str
     project_dir: str | None
@@ -24,6 +27,8 @@ class Status(Struct, frozen=True, kw_only=True):
     providers: tuple[str, ...]
     local_model: str
     analyzers: dict[str, str]
+    usage: Spent = Spent()
+    states: tuple[ProviderState, ...] = ()
     notices: tuple[str, ...] = ()
 
 
@@ -52,5 +57,7 @@ def status_of(engine: Engine) -> Status:
         providers=tuple(sorted(engine.settings.llm.providers)),
         local_model=local,
         analyzers=versions(),
+        usage=engine.models.state.ledger.totals().all,
+        states=tuple(provider_states(engine.models)),
         notices=tuple(notices),
     )

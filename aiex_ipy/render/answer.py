@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiex_ipy.messages import Answer
 from aiex_ipy.render.safe import escape, plain, safe_markdown
+from aiex_ipy.render.usage import of_answer
 
 
 def text(result: Answer, *, symbols: bool = True) -> str:
@@ -25,12 +26,7 @@ def markdown(result: Answer) -> str:
 
 def footer(result: Answer) -> list[str]:
     """Return the lines below an answer: model, provider, tokens, cost, notices."""
-    usage = result.usage
-    parts = [f"{result.model or 'an unnamed model'} ({result.provider})"]
-    if usage.input_tokens is not None and usage.output_tokens is not None:
-        parts.append(f"{usage.input_tokens} + {usage.output_tokens} tokens")
-    if usage.cost_usd is not None:
-        parts.append("free" if usage.cost_usd == 0 else f"${usage.cost_usd:.4f}")
+    parts = [f"{result.model or 'an unnamed model'} ({result.provider})", *of_answer(result.usage)]
     lines = [", ".join(plain(part) for part in parts)]
     if result.note:
         lines.append(plain(result.note))

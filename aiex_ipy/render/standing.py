@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiex_ipy.engine.status import Status
 from aiex_ipy.render.safe import plain
+from aiex_ipy.render.usage import of_calls, of_state
 
 
 def text(found: Status, *, symbols: bool = True) -> str:
@@ -15,6 +16,8 @@ def text(found: Status, *, symbols: bool = True) -> str:
         ("providers", ", ".join(found.providers) or "none"),
         ("local model", found.local_model),
         ("analyzers", ", ".join(f"{name} {at}" for name, at in found.analyzers.items())),
+        ("usage", of_calls(found.usage) if found.usage.calls else "no model was asked"),
+        *((state.name, of_state(state)) for state in found.states if of_state(state)),
         *(("note", notice) for notice in found.notices),
     ]
     lines = [f"aiex {found.version}", *(f"{name:12} {value}" for name, value in rows)]

@@ -60,6 +60,13 @@ class Standing:
             return 0.0
         return max(0.0, self._cool_until.get(model or "", 0.0) - self._clock())
 
+    @property
+    def left_alone_s(self) -> float:
+        """Seconds until its last model may be asked again, for whatever reason it is left alone."""
+        cooling = max(self._cool_until.copy().values(), default=0.0) - self._clock()
+        open_s = (breaker.retry_in_s for breaker in self.breakers.copy().values())
+        return max(0.0, self.marked_s, cooling, *open_s)
+
     def mark(self, error: AiexError, seconds: float) -> None:
         """Pass the whole provider over for so long: its key was refused, its account is empty."""
         self._mark = error

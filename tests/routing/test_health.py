@@ -9,9 +9,17 @@ from typing import Any
 import pytest
 
 from aiex_ipy.config.settings import LLMSettings, ProviderSettings, Secret, Settings
-from aiex_ipy.errors import UnknownNameError
-from aiex_ipy.routing.health import check_health, describe, list_models
+from aiex_ipy.errors import UnavailableError, UnknownNameError
+from aiex_ipy.render.usage import of_state
+from aiex_ipy.routing.health import (
+    AT_ONCE,
+    check_health,
+    describe,
+    list_models,
+    provider_states,
+)
 from aiex_ipy.routing.router import Router
+from aiex_ipy.routing.state import RoutingState
 from aiex_ipy.testing.loopback import Listed, LoopbackServer
 
 
@@ -72,6 +80,114 @@ def test_a_probe_is_bounded():
     assert not found.ok
     assert found.code == "timeout"
     assert "within 0.1 s" in found.error
+
+
+class Hanging:
+    """A provider that lists its models late or never, and counts who is asked at once."""
+
+    asked = most = ended = 0
+
+    def __init__(self, name, models=None):
+        self.name, self.kind, self.prompt_budget_tokens = name, "scripted", None
+        self._models = models
+
+    async def models(self):
+        Hanging.asked += 1
+        Hanging.most = max(Hanging.most, Hanging.asked - Hanging.ended)
+        try:
+            if self._models is None:
+                await asyncio.Event().wait()
+            return self._models
+        finally:
+            Hanging.ended += 1
+
+    async def aclose(self):
+        pass
+
+
+@pytest.fixture
+def hanging(monkeypatch):
+    for name in ("asked", "most", "ended"):
+        monkeypatch.setattr(Hanging, name, 0)
+    return Hanging
+
+
+def probe_all(providers, **bounds):
+    async def inner():
+        router = Router(settings(), providers={each.name: each for each in providers})
+        names = [each.name for each in providers]
+        return await check_health(router, names, **bounds)
+
+    return asyncio.run(inner())
+
+
+def test_thirty_providers_are_asked_a_few_at_once(hanging):
+    """Among thirty of which some hang, those that answer are found, ten at once at most."""
+    made = [hanging(f"p{n}", None if n % 3 == 0 else ()) for n in range(30)]
+    found = probe_all(made, within_s=0.05, total_s=600.0)
+    assert [each.name for each in found] == [each.name for each in made]
+    assert [each.ok for each in found] == [n % 3 != 0 for n in range(30)]
+    assert 1 < hanging.most <= AT_ONCE
+    assert hanging.ended == hanging.asked == 30
+
+
+def test_all_probes_together_are_bounded(hanging):
+    """When every provider hangs, the total bound ends it: the rest is told as not asked."""
+    found = probe_all([hanging(f"p{n}") for n in range(30)], within_s=600.0, total_s=0.05)
+    assert {each.code for each in found} == {"timeout"}
+    late = [each for each in found if "was not asked" in each.error]
+    assert len(late) == 20
+    assert late[-1].hint == "Name it alone: `aiex llm health p29`."
+    assert hanging.asked == AT_ONCE
+
+
+def test_a_probe_tells_how_a_provider_stands(server):
+    """An open circuit is told with its seconds, though the server answers again by now."""
+    instance = ProviderSettings(name="ollama", kind="ollama", base_url=server.url)
+
+    async def inner():
+        router = Router(settings(instance), state=RoutingState(clock=lambda: 0.0))
+        stands = router.state.standing(instance)
+        breaker = stands.breaker("m", router.settings.llm.circuit_breaker)
+        for _ in range(5):
+            breaker.failed(breaker.enter())
+        stands.failed = 5
+        stands.last_error = UnavailableError("It said 529.", code="overloaded")
+        (found,) = await check_health(router, ["ollama"])
+        states = provider_states(router)
+        await router.aclose()
+        return found, states
+
+    found, states = asyncio.run(inner())
+    assert found.ok
+    assert states == [found.state]
+    assert (found.state.circuit, found.state.left_alone_s) == ("open", 60.0)
+    assert (found.state.failed, found.state.last_error) == (5, "overloaded")
+    assert of_state(found.state) == "circuit open for 60 s after overloaded"
+
+
+def test_a_probe_tells_whether_the_price_is_known(server):
+    """Free and own prices are known, a gateway's is not, and where the server chooses the model
+    nothing is said."""
+    made = settings(
+        ProviderSettings(
+            name="openai", kind="openai", base_url=server.openai_url, api_key=Secret("k")
+        ),
+        ProviderSettings(name="ollama", kind="ollama", base_url=server.url, model="a"),
+        ProviderSettings(
+            name="openai_own",
+            kind="openai",
+            base_url=server.openai_url,
+            api_key=Secret("k"),
+            input_usd_per_mtok=1.0,
+            output_usd_per_mtok=2.0,
+        ),
+        ProviderSettings(name="lm_studio", kind="lm_studio", base_url="http://127.0.0.1:9/v1"),
+    )
+    names = ["openai", "ollama", "openai_own", "lm_studio"]
+    found = run(made, lambda router: check_health(router, names))
+    assert [each.priced for each in found] == [False, True, True, None]
+    assert [each.model for each in found] == ["gpt-6.1-sol", "a", "gpt-6.1-sol", None]
 
 
 def test_an_unknown_name_gets_a_near_miss():

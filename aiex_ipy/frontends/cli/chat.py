@@ -10,9 +10,13 @@ import click
 from aiex_ipy.frontends.cli.options import options_of
 
 if TYPE_CHECKING:
+    from aiex_ipy.engine.conversation import Conversation
     from aiex_ipy.operations.chat import ChatType
 
-HELP = "/clear forgets the conversation, /help shows this, /quit (or Ctrl-D) ends it."
+HELP = (
+    "/clear forgets the conversation, /usage shows tokens and cost, /help shows this, /quit (or"
+    " Ctrl-D) ends it."
+)
 
 
 @click.command()
@@ -26,7 +30,7 @@ def chat(
 ) -> int:
     """Hold a conversation; each line is a turn.
 
-    /clear forgets it, /quit or Ctrl-D ends it.
+    /clear forgets it, /usage shows its tokens and cost, /quit or Ctrl-D ends it.
     """
     from aiex_ipy.engine.conversation import Conversation
     from aiex_ipy.errors import AiexError
@@ -54,13 +58,7 @@ def chat(
             if word.startswith("/"):
                 if word in ("/quit", "/exit"):
                     break
-                if word == "/clear":
-                    conversation.clear()
-                    print("forgotten", file=sys.stderr)
-                else:
-                    if word != "/help":
-                        print(f"There is no command {word!r}.", file=sys.stderr)
-                    print(HELP, file=sys.stderr)
+                print(_obeyed(word, conversation), file=sys.stderr)
                 continue
             try:
                 _turn(conversation, line)
@@ -73,6 +71,18 @@ def chat(
                 say(f"aiex: {error}")
                 code = error.exit_code
     return code
+
+
+def _obeyed(word: str, conversation: Conversation) -> str:
+    """Do what a word with a slash asks for and return what is said to it."""
+    if word == "/clear":
+        conversation.clear()
+        return "forgotten"
+    if word == "/usage":
+        from aiex_ipy.render.usage import of_calls
+
+        return of_calls(conversation.usage)
+    return HELP if word == "/help" else f"There is no command {word!r}.\n{HELP}"
 
 
 def _line(watched: bool) -> str | None:

@@ -1,4 +1,4 @@
-"""`aiex llm health|models|providers|cache`."""
+"""`aiex llm health|models|providers|usage|cache`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ Row = TypeVar("Row")
 @click.argument("names", nargs=-1)
 @JSON
 def health(names: tuple[str, ...], output: str) -> int:
-    """Ask each provider, or those named, whether it answers; exit 3 when none does."""
+    """Ask each provider, or those named, whether it answers; exit 3 when none does.
+
+    Ten are asked at once, each for 5 s and all for 15 s. Told too: how long one is left alone, and
+    whether the price of its model is known.
+    """
     with engine_for() as engine:
         rows = engine.call(check_health(engine.models, names))
     _print(rows, output, _health_line)
@@ -76,6 +80,21 @@ def _answers(number: int) -> str:
     return f"{number} answer{'' if number == 1 else 's'}"
 
 
+@click.command()
+@JSON
+def usage(output: str) -> None:
+    """Show the calls of this process: tokens, cost, times, by provider and model.
+
+    A command is a process of its own; in a notebook, `%aiex llm usage` tells of the kernel. Totals
+    of a day need the event log, which is not built yet.
+    """
+    from aiex_ipy.render.usage import text
+
+    with engine_for() as engine:
+        totals = engine.models.state.ledger.totals()
+    print(to_json(totals) if output == "json" else text(totals), end="")
+
+
 def _print(rows: Sequence[Row], output: str, line: Callable[[Row], str]) -> None:
     if output == "json":
         print(to_json(rows), end="")
@@ -85,10 +104,16 @@ def _print(rows: Sequence[Row], output: str, line: Callable[[Row], str]) -> None
 
 
 def _health_line(row: Health) -> str:
+    from aiex_ipy.render.usage import of_state
+
     if row.ok:
         models = f"{row.models} model{'' if row.models == 1 else 's'}"
-        return f"{row.name:18} ok    {row.latency_ms:.0f} ms, {models}"
-    return f"{row.name:18} fail  {plain(f'{row.error} {row.hint}')}".rstrip()
+        parts = [f"{row.name:18} ok    {row.latency_ms:.0f} ms", models, of_state(row.state)]
+        if row.priced is False:
+            parts.append(f"price of {row.model} unknown")
+        return plain(", ".join(part for part in parts if part))
+    state = f" ({of_state(row.state)})" if of_state(row.state) else ""
+    return plain(f"{row.name:18} fail  {row.error} {row.hint}".rstrip() + state)
 
 
 def _offer_lines(row: Offer) -> str:

@@ -45,6 +45,7 @@ COMMANDS: Table = {
             "health": Entry("Ask each provider whether it answers.", f"{_CLI}.llm:health"),
             "models": Entry("List the models of each provider.", f"{_CLI}.llm:models"),
             "providers": Entry("List the configured providers.", f"{_CLI}.llm:providers"),
+            "usage": Entry("Show tokens and cost of this process.", f"{_CLI}.llm:usage"),
             "cache": Entry("Show or empty the response cache.", f"{_CLI}.llm:cache"),
         },
     ),

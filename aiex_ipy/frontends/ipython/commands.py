@@ -190,7 +190,7 @@ COMMANDS: dict[str, Callable[[Session, list[str]], None]] = {
     "status": show_status,
     "config": config,
     "doctor": command_line("doctor", "check the installation, with a remedy for each fault."),
-    "llm": command_line("llm", "health, models, providers, cache."),
+    "llm": command_line("llm", "health, models, providers, usage, cache."),
     "models": command_line("models", "list, pull, remove local models."),
     "ipython": command_line("ipython", "install, uninstall: load aiex with every IPython."),
 }

@@ -234,8 +234,11 @@ def test_terminal_escapes_of_a_model_do_not_reach_the_terminal(aiex):
 def test_a_conversation_from_a_pipe_is_one_turn_per_line(aiex):
     """Each line gets its answer; the commands work; the exit code is the last turn's."""
     env = scripted(aiex.project, "one", "two", "three")
-    run = aiex("ai", "chat", stdin="first\n/clear\nsecond\n/quit\nthird\n", **env)
+    stdin = "first\n/clear\nsecond\n/usage\n/quit\nthird\n"
+    run = aiex("ai", "chat", stdin=stdin, **env)
     assert run.returncode == 0
+    assert "2 calls, " in run.stderr
+    assert " tokens, free" in run.stderr
     assert "one" in run.stdout
     assert "two" in run.stdout
     assert "three" not in run.stdout

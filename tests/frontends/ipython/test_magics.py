@@ -391,3 +391,29 @@ def test_words_of_the_command_line_are_words_of_the_magic(run: Run) -> None:
     line = run.fails("%aiex llm provider")
     assert "Did you mean 'providers'?" in run.err
     assert line
+
+
+def test_usage_and_health_tell_of_the_session(run: Run) -> None:
+    """`%aiex llm usage` counts what this kernel asked, not what the command itself did, and
+    `llm health` tells that the session leaves a provider alone."""
+    from aiex_ipy.errors import QuotaError
+    from aiex_ipy.frontends.ipython.session import current_session
+    from aiex_ipy.messages import Usage
+    from aiex_ipy.routing.ledger import Call
+
+    run("%aiex llm usage")
+    before = run.out
+    engine = current_session().engine
+    usage = Usage(input_tokens=30, output_tokens=4)
+    engine.models.state.ledger.add(Call(provider="elsewhere", model="big", usage=usage))
+    run("%aiex llm usage")
+    assert run.out != before
+    assert "elsewhere big" in run.out
+    assert "30 + 4 tokens, cost unknown" in run.out
+    run("%aiex status")
+    assert "usage" in run.out
+    stands = engine.models.state.standing(engine.models.instance("openai"))
+    stands.mark(QuotaError("Nothing is left."), 10_000.0)
+    run("%aiex llm health openai")
+    stands.clear(None)
+    assert "left alone for " in run.out
