@@ -51,6 +51,17 @@ class _Choice(Struct):
 class _Tokens(Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    prompt_tokens_details: Any = None
+
+    @property
+    def cached(self) -> int:
+        """Tokens of the prompt that the server still had; 0 where it says nothing of the kind.
+
+        Source: OpenAI API reference, `usage.prompt_tokens_details.cached_tokens`.
+        """
+        details = self.prompt_tokens_details
+        found = details.get("cached_tokens") if type(details) is dict else None
+        return found if type(found) is int and found > 0 else 0
 
 
 class _Event(Struct):
@@ -127,6 +138,7 @@ class ChatDecoder:
             usage=Usage(
                 input_tokens=tokens.prompt_tokens,
                 output_tokens=tokens.completion_tokens,
+                cached_tokens=tokens.cached,
                 cost_usd=0.0 if self._free else None,
             ),
         )

@@ -14,6 +14,7 @@ from aiex_ipy.errors import (
     AnswerError,
     BudgetError,
     ContextTooLongError,
+    InterruptedAnswerError,
     InvalidAnswerError,
     RateLimitError,
     UnavailableError,
@@ -276,7 +277,9 @@ class Asked:
                 return True
         if self._asked:
             self.chars = max(self.chars, len(getattr(error, "partial", "")))
-            self._count(error.code, Usage(), None)
+            used = self._count(error.code, Usage(), None)
+            if isinstance(error, InterruptedAnswerError):
+                error.usage = used
         self.request = None
         return not self.speaks and not isinstance(error, InvalidAnswerError)
 

@@ -26,11 +26,10 @@ class Cut(ScriptedProvider):
     """Every answer is cut after its first word."""
 
     async def stream(self, request: ModelRequest, /) -> AsyncGenerator[Chunk, None]:
-        usage = Usage(input_tokens=30, output_tokens=10, estimated=True)
         yield Opened(provider=self.name, model="m")
         yield TextDelta("one")
         raise InterruptedAnswerError(
-            "Cut.", provider=self.name, model="m", reason="cut", partial="one", usage=usage
+            "Cut.", provider=self.name, model="m", reason="cut", partial="one"
         )
 
 
