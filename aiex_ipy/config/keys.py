@@ -21,6 +21,7 @@ Kind = Literal[
     "task",
     "path",
     "paths",
+    "certificates",
     "model",
     "model_name",
     "suffixes",
@@ -55,7 +56,8 @@ class KeyDoc(Struct, frozen=True, kw_only=True):
     would do, where it is refused for that.
 
     `variable` is the environment variable, `""` when there is none. `in_files` False means
-    that the key is needed to find the files and so cannot stand in one.
+    that the key is needed to find the files and so cannot stand in one; `users_own` that it
+    cannot stand in a project's, because it says whom its user trusts.
     """
 
     key: str
@@ -68,6 +70,7 @@ class KeyDoc(Struct, frozen=True, kw_only=True):
     maximum: int = 0
     zero: str = ""
     in_files: bool = True
+    users_own: bool = False
 
     @property
     def default(self) -> Any:
@@ -207,8 +210,27 @@ KEYS: tuple[KeyDoc, ...] = (
     _key(
         "llm.timeout_ms",
         "duration",
-        "How long a provider without its own `timeout_ms` may take.",
+        "How long a provider without its own `timeout_ms` may take to its first word.",
         "AIEX_LLM_TIMEOUT",
+    ),
+    _key(
+        "llm.connect_timeout_ms",
+        "duration",
+        "How long a connection to a provider may take to come about.",
+        "AIEX_LLM_CONNECT_TIMEOUT",
+    ),
+    _key(
+        "llm.idle_timeout_ms",
+        "duration",
+        "How long an answer may pause between two words. What a server sends only to keep the "
+        "connection is no word.",
+        "AIEX_LLM_IDLE_TIMEOUT",
+    ),
+    _key(
+        "llm.total_timeout_ms",
+        "duration",
+        "How long an answer may take altogether.",
+        "AIEX_LLM_TOTAL_TIMEOUT",
     ),
     _key(
         "llm.rate_limit.requests_per_minute",
@@ -515,6 +537,46 @@ KEYS: tuple[KeyDoc, ...] = (
         "beside the built-in ones. They never move the quality score.",
         "AIEX_ANALYZE_ANALYZERS",
     ),
+    _key(
+        "network.ssl_verify",
+        "boolean",
+        "Whether the certificates of servers are checked. Without it anyone on the way can read "
+        "and answer; the first answer says so. Not accepted in a project's file.",
+        "AIEX_NETWORK_SSL_VERIFY",
+        users_own=True,
+    ),
+    _key(
+        "network.ssl_cacertfile",
+        "certificates",
+        "A file of PEM certificates that are trusted in place of the system's. Left out: "
+        "`SSL_CERT_FILE`, else the system's. Not accepted in a project's file.",
+        "AIEX_NETWORK_SSL_CACERTFILE",
+        users_own=True,
+    ),
+    _key(
+        "network.proxy_url",
+        "url",
+        "The proxy to servers that are not on this machine and not in `NO_PROXY`. Left out: "
+        "`HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY`, where its name and password belong. Not "
+        "accepted in a project's file.",
+        "AIEX_NETWORK_PROXY_URL",
+        users_own=True,
+    ),
+    _key(
+        "network.timeout_ms",
+        "duration",
+        "How long a question about a server, such as the list of its models, may take.",
+        "AIEX_NETWORK_TIMEOUT",
+    ),
+    _key(
+        "network.max_redirects",
+        "integer",
+        "How many redirects are followed; those to another server never.",
+        "AIEX_NETWORK_MAX_REDIRECTS",
+        unit="redirects",
+        minimum=0,
+        maximum=20,
+    ),
 )
 
 BY_KEY: dict[str, KeyDoc] = {doc.key: doc for doc in KEYS}
@@ -553,11 +615,6 @@ _PLANNED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "prefer_local_provider",
             "failover_timeout_ms",
         ),
-    ),
-    (
-        "network",
-        "network policy",
-        ("ssl_verify", "ssl_cacertfile", "proxy_url", "timeout_ms", "max_redirects"),
     ),
     ("telemetry", "telemetry", ("enabled", "metrics", "reporters")),
     ("logger", "logging to files", ("level", "backends", "file", "console")),

@@ -230,6 +230,15 @@ def _in_table(
                 key=prefix + key,
                 file=place.file,
             )
+        if found.users_own and not place.trusted:
+            raise ConfigError(
+                f"{place.key(prefix + key)} says whom you trust on the network, and a project "
+                "cannot say that.",
+                code="untrusted",
+                hint=f"If it is right, set {key} in your own file with `aiex config set`.",
+                key=prefix + key,
+                file=place.file,
+            )
         yield (
             keys.canonical(key),
             (typed(found, prefix + key, value, place, text=False), place),

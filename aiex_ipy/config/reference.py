@@ -147,6 +147,7 @@ def _type(doc: KeyDoc) -> str:
         "providers": "list of names of providers",
         "task": "`provider`, `provider/model` or `/model`",
         "paths": "list of paths",
+        "certificates": "path",
         "suffixes": "list of suffixes",
         "strings": "list of texts",
         "string": "text",

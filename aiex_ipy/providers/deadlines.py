@@ -63,8 +63,12 @@ class Deadlines:
 
     def given(self) -> None:
         """Note that a chunk came and is the consumer's to use."""
-        self._heard = True
         self._task = None
+        if not self._heard:
+            self._heard = True
+            if self._timer is not None:  # it waits for the first word; the next may be due sooner
+                self._timer.cancel()
+                self._timer = None
 
     def alive(self) -> None:
         """Note a sign of life that is no chunk, such as a word of the model's thinking."""

@@ -14,12 +14,13 @@ import pytest
 
 from aiex_ipy.config import keys, load
 from aiex_ipy.config.settings import Settings
-from aiex_ipy.errors import WorkspaceError
+from aiex_ipy.errors import InterruptedAnswerError, ProviderError, WorkspaceError
 from aiex_ipy.messages import Chunk, Message, ModelRequest, TextDelta
 from aiex_ipy.providers.embedded import EmbeddedProvider
 from aiex_ipy.routing.choice import Choice, Target
 from aiex_ipy.routing.router import Router
 from aiex_ipy.testing.loopback import LoopbackServer
+from aiex_ipy.testing.replies import Raw, Reply
 from aiex_ipy.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ PROOFS: dict[str, Proof] = {}
 
 # Keys whose effect needs more than this file has; the named test sets them and sees it.
 ELSEWHERE: dict[str, str] = {
+    "network.ssl_verify": "tests/providers/test_tls.py::test_unchecked_certificates_are_told_once",
+    "network.ssl_cacertfile": "tests/providers/test_tls.py::test_the_settings_name_a_ca_file",
+    "network.proxy_url": "tests/providers/test_proxy.py::test_the_proxy_of_the_settings_is_used",
     "completion.ghost_text": "tests/frontends/ipython/test_ghost.py::test_the_setting_turns_it_on",
     "display.widgets": ("tests/frontends/ipython/test_control.py::test_the_setting_turns_it_off"),
 }
@@ -410,6 +414,69 @@ def per_minute(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
 @proves("llm.max_queued_requests")
 def queued(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
     assert entered(setter("[llm]\nmax_queued_requests = 5\n"), "openai", remote=True) == (10, 5)
+
+
+def there(server: LoopbackServer) -> str:
+    return f"[llm.providers.ollama]\nbase_url = '{server.url}'\nmodel = 'm'\n"
+
+
+@proves("llm.idle_timeout_ms", "llm.total_timeout_ms")
+def deadlines_of_an_answer(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    block = b'{"message": {"role": "assistant", "content": "begun"}, "done": false}\n'
+    for word, ends, pause in (("idle", "silence", 0.0), ("total", "end", 0.05)):
+        times = 1 if word == "idle" else 1000
+        reply = Raw(
+            headers={"content-type": "application/x-ndjson"},
+            blocks=(block,) * times,
+            pause_s=pause,
+            end=ends,  # type: ignore[arg-type]
+        )
+        with LoopbackServer(reply) as server:
+            settings = setter(f"[llm]\n{word}_timeout = 200\n{there(server)}")
+            with pytest.raises(InterruptedAnswerError) as caught:
+                say(settings, "ollama")
+        assert caught.value.reason == {"idle": "idle", "total": "total_timeout"}[word]
+
+
+@proves("llm.connect_timeout_ms")
+def connect_timeout(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    """What a connection that nobody accepts runs into is seen in the tests of deadlines."""
+    for line, seconds in (("", 5.0), ("[llm]\nconnect_timeout = 700\n", 0.7)):
+        provider = Router(setter(line)).provider("ollama")
+        assert provider.timeout.connect == seconds  # type: ignore[attr-defined]
+
+
+@proves("network.timeout_ms")
+def network_timeout(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    async def ask(settings: Settings) -> str:
+        router = Router(settings)
+        try:
+            await router.provider("ollama").models()
+        except ProviderError as error:
+            return error.message
+        finally:
+            await router.aclose()
+        return ""
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        toml = f"[network]\ntimeout = 150\n[llm.providers.ollama]\nbase_url = '{url}'\n"
+        assert "did not answer within 0.15 s" in asyncio.run(ask(setter(toml)))
+
+
+@proves("network.max_redirects")
+def redirects(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    moved = Raw(status=307, headers={"location": "/api/chat?again=1"})
+    for most, answered in ((1, True), (0, False)):
+        with LoopbackServer(moved, Reply(text="found")) as server:
+            settings = setter(f"[network]\nmax_redirects = {most}\n{there(server)}")
+            if answered:
+                assert say(settings, "ollama") == "found"
+            else:
+                with pytest.raises(ProviderError, match="redirects more than 0 times"):
+                    say(settings, "ollama")
 
 
 class Listening:

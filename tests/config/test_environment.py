@@ -29,6 +29,14 @@ VARIABLES: dict[str, tuple[str, Any]] = {
     "AIEX_LLM_FAILURE_THRESHOLD": ("2", 2),
     "AIEX_LLM_RECOVERY_TIME": ("1000", 1000),
     "AIEX_LLM_TIMEOUT": ("60_000", 60_000),
+    "AIEX_LLM_CONNECT_TIMEOUT": ("700", 700),
+    "AIEX_LLM_IDLE_TIMEOUT": ("20_000", 20_000),
+    "AIEX_LLM_TOTAL_TIMEOUT": ("90_000", 90_000),
+    "AIEX_NETWORK_SSL_VERIFY": ("no", False),
+    "AIEX_NETWORK_SSL_CACERTFILE": ("CERTIFICATE", "CERTIFICATE"),
+    "AIEX_NETWORK_PROXY_URL": ("proxy.test:3128", "http://proxy.test:3128"),
+    "AIEX_NETWORK_TIMEOUT": ("500", 500),
+    "AIEX_NETWORK_MAX_REDIRECTS": ("0", 0),
     "AIEX_LLM_REQUESTS_PER_MINUTE": ("600", 600),
     "AIEX_LLM_BURST_SIZE": ("20", 20),
     "AIEX_LLM_MAX_CONCURRENT_REQUESTS": ("4", 4),
@@ -64,19 +72,18 @@ def test_every_variable_is_in_the_table_of_this_test() -> None:
 
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_a_variable_sets_its_key(
-    place: Place, variable: str, monkeypatch: pytest.MonkeyPatch
+    place: Place, variable: str, monkeypatch: pytest.MonkeyPatch, certificate: tuple[str, str]
 ) -> None:
     """Each documented variable sets the key it is documented for."""
     from aiex_ipy.config import load_with_origins
 
     monkeypatch.chdir(place.home)
     text, expected = VARIABLES[variable]
-    text = text.replace("PROJECT", str(place.project))
+    files = {"PROJECT": str(place.project), "CERTIFICATE": certificate[0]}
+    text = files.get(text, text)
     loaded = load_with_origins(environ=place.environ(**{variable: f" {text} "}))
     (key,) = [doc.key for doc in keys.KEYS if doc.variable == variable]
-    if expected == "PROJECT":
-        expected = str(place.project)
-    assert loaded.values[key] == expected
+    assert loaded.values[key] == files.get(str(expected), expected)
     assert str(loaded.origins[key]) == f"environment ({variable})"
 
 

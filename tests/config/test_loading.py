@@ -211,8 +211,6 @@ def test_a_wrong_file_is_told_by_file_key_and_value(
         ("[llm]\ndistributed_coordination = true", "the cluster"),
         ("[context]\nmax_memory_mb = 200", "the session store"),
         ("[context]\ncompression_enabled = true", "the session store"),
-        ("[network]\nssl_verify = 'verify_peer'", "network policy"),
-        ("[network]\ntimeout = 30_000", "network policy"),
         ("[telemetry]\nenabled = true", "telemetry"),
         ("[audit]\nretention_days = 90", "the audit log"),
         ("[sandbox]\naudit_log_enabled = true", "the audit log"),
