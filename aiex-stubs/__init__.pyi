@@ -16,6 +16,8 @@ from aiex_ipy.engine.functions import ask_async as ask_async
 from aiex_ipy.engine.functions import complete as complete
 from aiex_ipy.engine.functions import complete_async as complete_async
 from aiex_ipy.engine.functions import config as config
+from aiex_ipy.engine.functions import continue_answer as continue_answer
+from aiex_ipy.engine.functions import continue_answer_async as continue_answer_async
 from aiex_ipy.engine.functions import debug as debug
 from aiex_ipy.engine.functions import debug_async as debug_async
 from aiex_ipy.engine.functions import doc as doc
@@ -67,6 +69,8 @@ __all__ = [
     "complete",
     "complete_async",
     "config",
+    "continue_answer",
+    "continue_answer_async",
     "debug",
     "debug_async",
     "debug_info",

@@ -16,6 +16,8 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "ask": "aiex_ipy.engine.functions:ask",
     "ask_async": "aiex_ipy.engine.functions:ask_async",
+    "continue_answer": "aiex_ipy.engine.functions:continue_answer",
+    "continue_answer_async": "aiex_ipy.engine.functions:continue_answer_async",
     "analyze": "aiex_ipy.engine.functions:analyze",
     "analyze_async": "aiex_ipy.engine.functions:analyze_async",
     "analyze_file": "aiex_ipy.engine.functions:analyze_file",

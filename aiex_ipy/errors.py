@@ -137,10 +137,15 @@ class AnswerError(AiexError):
 
 class InterruptedAnswerError(AnswerError):
     """The stream was cut after its first visible words; `reason` is what cut it, as a code.
-    `usage` is what it used up to there, None where nobody counted."""
+    `usage` is what it used up to there, None where nobody counted.
+
+    `answer` is the Answer so far, with finish `interrupted`, of which `aiex.continue_answer` makes
+    a whole one; None where half an answer is of no use.
+    """
 
     reason: str = ""
     usage: Any = None
+    answer: Any = None
     default_code = "interrupted"
 
 

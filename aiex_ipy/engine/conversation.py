@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from aiex_ipy.config.settings import BudgetSettings
 from aiex_ipy.engine.engine import Engine, default_engine
 from aiex_ipy.errors import BudgetError, InterruptedAnswerError, UsageError
 from aiex_ipy.grounding.facts import Subject
 from aiex_ipy.messages import Answer, Message, Usage
-from aiex_ipy.operations.base import Update
+from aiex_ipy.operations.base import Update, WordsRequest
 from aiex_ipy.operations.chat import ChatRequest, ChatType
 from aiex_ipy.routing.ledger import Call, Spent, Tally, refuse_spent
 
@@ -20,6 +21,8 @@ MAX_TURNS = 50
 
 class Conversation:
     """Asks in turn and remembers; a turn that failed or was interrupted is not remembered.
+
+    An answer that was cut is continued by `resume`, and remembered then.
 
     `usage` is what all turns used, forgotten ones too. With `budget_usd` or `budget_tokens` the
     turn that reaches it ends, and the next raises BudgetError; so does one after a turn of unknown
@@ -50,6 +53,7 @@ class Conversation:
         self._lock = threading.Lock()
         self._turns: list[tuple[Message, Message]] = []
         self._budget = BudgetSettings(cost_usd=budget_usd, tokens=budget_tokens)
+        self._cut: Answer | None = None
         self._tally = Tally()
         self._unpriced: list[Call] = []
 
@@ -100,26 +104,70 @@ class Conversation:
             )
             del self._turns[:-MAX_TURNS]
 
+    def remember_continued(self, request: WordsRequest, answer: Answer) -> None:
+        """Add the turn of a request that went on with a cut answer of this conversation, in its
+        place where that was remembered; unless something else was asked in between."""
+        if not isinstance(request, ChatRequest) or request.so_far is None:
+            return
+        with self._lock:
+            last = [message.content for message in self._turns[-1]] if self._turns else []
+            if last == [request.query, request.so_far.text]:
+                self._turns.pop()
+            elif tuple(message for turn in self._turns for message in turn) != request.history:
+                return
+        self.remember(request.query, answer)
+
+    def resume(self) -> Iterator[Update | Answer]:
+        """Go on with the last answer, which was cut; yields updates, last the whole answer, which
+        is remembered. Raises UsageError when it was not cut, and BudgetError."""
+        if self._cut is None:
+            raise UsageError(
+                "The last answer of this conversation was not cut.",
+                code="not_continuable",
+                hint="Ask something.",
+            )
+        self._check_budget()
+        request = self._asks.cut_answers.request_for(self._cut)
+        for item in self._updates(request):
+            if isinstance(item, Answer):
+                self.remember_continued(request, item)
+            yield item
+
     def stream(self, query: str) -> Iterator[Update | Answer]:
         """Ask one turn; yields updates, last the answer, which is remembered."""
-        try:
-            for item in self._asks.updates(self.request(query)):
-                if isinstance(item, Answer):
-                    self.remember(query, item)
-                yield item
-        except InterruptedAnswerError as error:
-            self._count_interrupted(error)
-            raise
+        for item in self._updates(self.request(query)):
+            if isinstance(item, Answer):
+                self.remember(query, item)
+            yield item
 
     def ask(self, query: str) -> Answer:
         """Ask one turn and return the answer."""
-        try:
+        with self._noting_cuts() as ended:
             answer = self._asks.run_sync(self.request(query))
-        except InterruptedAnswerError as error:
-            self._count_interrupted(error)
-            raise
+            ended(answer)
         self.remember(query, answer)
         return answer
+
+    def _updates(self, request: WordsRequest) -> Iterator[Update | Answer]:
+        with self._noting_cuts() as ended:
+            for item in self._asks.updates(request):
+                if isinstance(item, Answer):
+                    ended(item)
+                yield item
+
+    @contextmanager
+    def _noting_cuts(self) -> Iterator[Callable[[Answer], None]]:
+        """Note the answer that is left cut, which `resume` goes on with, and count what it used."""
+
+        def ended(answer: Answer) -> None:
+            self._cut = None if answer.complete else answer
+
+        try:
+            yield ended
+        except InterruptedAnswerError as error:
+            self._cut = error.answer
+            self._count_interrupted(error)
+            raise
 
     @property
     def _asks(self) -> Engine:

@@ -12,11 +12,12 @@ from msgspec import structs
 
 from aiex_ipy.config import load
 from aiex_ipy.config.settings import Settings
+from aiex_ipy.engine.continuing import CutAnswers
 from aiex_ipy.engine.jobs import Job
 from aiex_ipy.engine.loop import LoopThread
 from aiex_ipy.engine.makers import MAKERS
 from aiex_ipy.engine.table import operation_for
-from aiex_ipy.errors import EngineClosedError
+from aiex_ipy.errors import EngineClosedError, InterruptedAnswerError
 from aiex_ipy.grounding.complexity_engine import load_in_main_thread
 from aiex_ipy.operations.base import UPDATES, Request, Update
 from aiex_ipy.operations.run import choice_for, offline, stream
@@ -59,6 +60,7 @@ class Engine:
     ) -> None:
         self._settings = settings if settings is not None else load()
         self.surroundings = surroundings
+        self.cut_answers = CutAnswers()
         self._given_models = models
         self._models: Router | None = models
         self._loop = LoopThread()
@@ -164,8 +166,12 @@ class Engine:
                             job.put(item)
                         else:
                             result: Res = item
+                            self.cut_answers.keep(result, request)
                             return result
                 raise AssertionError(f"{operation.name!r} ended without a result")
+            except InterruptedAnswerError as error:
+                self.cut_answers.keep(error, request)
+                raise
             finally:
                 job.settled.set()
                 await self._left(models)

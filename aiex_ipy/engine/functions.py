@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from aiex_ipy.engine.conversation import Conversation
 from aiex_ipy.engine.debugging import LAST, debug_request
 from aiex_ipy.engine.engine import default_engine
-from aiex_ipy.errors import UnknownNameError, near_miss
+from aiex_ipy.errors import InterruptedAnswerError, UnknownNameError, near_miss
 from aiex_ipy.grounding.facts import Subject
 from aiex_ipy.grounding.outline import Focus
 from aiex_ipy.messages import Answer
@@ -72,6 +72,21 @@ def _ask(
         model=model,
         allow_secret_file=allow_secret_file,
     )
+
+
+def _continue_answer(
+    cut: Answer | InterruptedAnswerError | None = None,
+    *,
+    provider: str | None = None,
+    model: str | None = None,
+) -> Request[Answer]:
+    """Have a model go on with an answer to `ask` or a chat that was interrupted, or cut at its
+    limit of tokens; the result is one Answer with the text of both parts.
+
+    `cut` is the error or the answer; left out, the last one of this process. The same question is
+    asked once more, with the text so far. Raises UsageError for an answer that cannot be continued.
+    """
+    return default_engine().cut_answers.request_for(cut, provider=provider, model=model)
 
 
 def _analyze(
@@ -275,6 +290,9 @@ def _health(
 
 ask = _sync(_ask)
 ask_async = _async(_ask, "ask_async")
+continue_answer = _sync(_continue_answer)
+continue_answer.__name__ = "continue_answer"
+continue_answer_async = _async(_continue_answer, "continue_answer_async")
 analyze = _sync(_analyze)
 analyze_async = _async(_analyze, "analyze_async")
 explain = _sync(_explain)

@@ -8,16 +8,17 @@ from typing import ClassVar
 from aiex_ipy.errors import EmptyAnswerError
 from aiex_ipy.grounding.facts import Subject
 from aiex_ipy.messages import Answer
-from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
+from aiex_ipy.operations.base import Ask, Grounding, Problem, WordsRequest
 from aiex_ipy.operations.claims import unknown_names
 from aiex_ipy.operations.inputs import CODE, checked_query, context_subjects, missing_paths
+from aiex_ipy.operations.resuming import whole
 from aiex_ipy.operations.view import View
 from aiex_ipy.prompts.facts import issue_lines, outline
 from aiex_ipy.prompts.fit import Prompt, Section
 from aiex_ipy.prompts.templates import template
 
 
-class AskRequest(Request[Answer], frozen=True, kw_only=True):
+class AskRequest(WordsRequest, frozen=True, kw_only=True):
     """`context` items are paths if they exist, else texts; or ready subjects."""
 
     operation: ClassVar[str] = "ask"
@@ -56,11 +57,12 @@ class AskOperation:
                 system=template("ask"),
                 question=request.query.strip(),
                 sections=code_sections(grounding),
+                so_far=request.so_far.text if request.so_far else "",
             )
         )
 
     def parse(self, answer: Answer, request: AskRequest, grounding: Grounding) -> Answer:
-        return finished(answer, self.name, grounding)
+        return finished(answer, self.name, grounding, first=request.so_far)
 
     def check(self, result: Answer, grounding: Grounding) -> Sequence[Problem]:
         return ()
@@ -74,13 +76,17 @@ def finished(
     operation: str,
     grounding: Grounding,
     longer: str = "raise max_tokens of the provider",
+    first: Answer | None = None,
 ) -> Answer:
-    """Return `answer` with its notices; `longer` is what lifts its limit of tokens.
+    """Return `answer` with its notices; `longer` is what lifts its limit of tokens, `first` the
+    answer it went on with.
 
     Raises EmptyAnswerError when it says nothing.
     """
     import msgspec
 
+    if first is not None:
+        answer = whole(answer, first)
     if not answer.text.strip() and not answer.refusal and not answer.tool_calls:
         raise EmptyAnswerError(
             f"{answer.model or answer.provider!r} answered with no text.",

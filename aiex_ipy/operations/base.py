@@ -30,6 +30,15 @@ class Request(Struct, Generic[Res_co], frozen=True, kw_only=True):
     allow_secret_file: bool = False
 
 
+class WordsRequest(Request[Answer], frozen=True, kw_only=True):
+    """Base of requests whose result is a model's words: an answer that was cut can be continued.
+
+    `so_far` is that answer: the model is asked the same again and goes on from its last words.
+    """
+
+    so_far: Answer | None = None
+
+
 class Result(Struct, frozen=True, kw_only=True):
     """Base of results. As a string one line; `aiex.render(result)` is the whole text."""
 

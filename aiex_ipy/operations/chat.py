@@ -11,7 +11,7 @@ from aiex_ipy.grounding.facts import Subject
 from aiex_ipy.grounding.gather import gather
 from aiex_ipy.messages import Answer, Message
 from aiex_ipy.operations.ask import code_sections, finished
-from aiex_ipy.operations.base import Ask, Grounding, Problem, Request
+from aiex_ipy.operations.base import Ask, Grounding, Problem, WordsRequest
 from aiex_ipy.operations.inputs import (
     CODE,
     checked_query,
@@ -29,7 +29,7 @@ LINES_AROUND = 6
 MAX_FRAMES = 8
 
 
-class ChatRequest(Request[Answer], frozen=True, kw_only=True):
+class ChatRequest(WordsRequest, frozen=True, kw_only=True):
     """One turn. `history` is the turns before, oldest first, user and assistant in turn."""
 
     operation: ClassVar[str] = "chat"
@@ -80,11 +80,12 @@ class ChatOperation:
                 question=request.query.strip(),
                 sections=sections,
                 history=request.history,
+                so_far=request.so_far.text if request.so_far else "",
             )
         )
 
     def parse(self, answer: Answer, request: ChatRequest, grounding: Grounding) -> Answer:
-        return finished(answer, self.name, grounding)
+        return finished(answer, self.name, grounding, first=request.so_far)
 
     def check(self, result: Answer, grounding: Grounding) -> Sequence[Problem]:
         return ()

@@ -12,7 +12,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from aiex_ipy.config.values import model_name_fault, shown
-from aiex_ipy.errors import AiexError, InvalidAnswerError, ProviderError, UsageError
+from aiex_ipy.errors import (
+    AiexError,
+    InterruptedAnswerError,
+    InvalidAnswerError,
+    ProviderError,
+    UsageError,
+)
 from aiex_ipy.messages import (
     Answer,
     Finish,
@@ -31,7 +37,9 @@ from aiex_ipy.operations.base import (
     Speaking,
     Text,
     Update,
+    WordsRequest,
 )
+from aiex_ipy.operations.resuming import cut_off, with_first_part
 from aiex_ipy.operations.view import View
 from aiex_ipy.prompts.fit import Prompt, fit
 from aiex_ipy.redaction import Redactor
@@ -113,6 +121,8 @@ async def stream(
             async for item in items:
                 yield item
     except AiexError as error:
+        if isinstance(error, InterruptedAnswerError) and isinstance(request, WordsRequest):
+            cut_off(error, request)
         if facts is None or request.provider is not None:
             raise
         yield _with_notice(facts, error)
@@ -169,6 +179,7 @@ def _masked(prompt: Prompt, redactor: Redactor) -> Prompt:
         question=clean(prompt.question),
         sections=sections,
         history=redactor.messages(prompt.history),
+        so_far=clean(prompt.so_far),
     )
 
 
@@ -191,7 +202,10 @@ async def _answer(
 
     opened = Opened(provider="", model="")
     text: list[str] = []
-    async with aclosing(models.stream(build, choice)) as chunks:
+    answered = models.stream(build, choice)
+    if ask.prompt.so_far:
+        answered = with_first_part(answered, ask.prompt.so_far)
+    async with aclosing(answered) as chunks:
         async for chunk in chunks:
             if isinstance(chunk, TextDelta):
                 text.append(chunk.text)

@@ -58,6 +58,8 @@ class Sharing:
         if type(chunk) is Opened:
             if chunk.provider != self._provider:
                 self._key = None  # asked again, the first one may be back
+                if self._lead is not None:
+                    self._lead.leave()  # a twin may have named the provider
             if self._notice:
                 note = "; ".join(part for part in (chunk.note, self._notice) if part)
                 chunk = structs.replace(chunk, note=note)

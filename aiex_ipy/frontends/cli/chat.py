@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from aiex_ipy.operations.chat import ChatType
 
 HELP = (
-    "/clear forgets the conversation, /usage shows tokens and cost, /help shows this, /quit (or"
-    " Ctrl-D) ends it."
+    "/continue goes on with an answer that was cut, /clear forgets the conversation, /usage shows"
+    " tokens and cost, /help shows this, /quit (or Ctrl-D) ends it."
 )
 
 
@@ -30,7 +30,8 @@ def chat(
 ) -> int:
     """Hold a conversation; each line is a turn.
 
-    /clear forgets it, /usage shows its tokens and cost, /quit or Ctrl-D ends it.
+    /continue goes on with an answer that was cut, /clear forgets the conversation, /usage shows its
+    tokens and cost, /quit or Ctrl-D ends it.
     """
     from aiex_ipy.engine.conversation import Conversation
     from aiex_ipy.errors import AiexError
@@ -55,13 +56,13 @@ def chat(
             word = line.strip()
             if not word:
                 continue
-            if word.startswith("/"):
+            if word.startswith("/") and word != "/continue":
                 if word in ("/quit", "/exit"):
                     break
                 print(_obeyed(word, conversation), file=sys.stderr)
                 continue
             try:
-                _turn(conversation, line)
+                _turn(conversation, None if word == "/continue" else word)
                 code = 0
             except KeyboardInterrupt:
                 print(file=sys.stdout, flush=True)
@@ -96,7 +97,13 @@ def _line(watched: bool) -> str | None:
     return line or None
 
 
-def _turn(conversation: Any, line: str) -> None:
+def _turn(conversation: Conversation, line: str | None) -> None:
+    """Ask a turn; without a line go on with the answer that was cut."""
+    from aiex_ipy.errors import InterruptedAnswerError
     from aiex_ipy.frontends.cli.run import stream_text
 
-    stream_text(conversation.stream(line))
+    try:
+        stream_text(conversation.resume() if line is None else conversation.stream(line))
+    except InterruptedAnswerError as error:
+        error.hint = "Go on with /continue, or ask again."
+        raise

@@ -10,6 +10,7 @@ from typing import TypeVar
 from aiex_ipy.config import load
 from aiex_ipy.engine.engine import Engine, default_engine
 from aiex_ipy.engine.makers import MAKERS
+from aiex_ipy.errors import InterruptedAnswerError
 from aiex_ipy.frontends.cli.faults import quiet_stdout, say
 from aiex_ipy.frontends.cli.output import emit, symbols_in, target_of, written
 from aiex_ipy.operations.analyze import Analysis
@@ -37,24 +38,39 @@ def show(engine: Engine, request: Request[Res], output: str) -> Res:
     """Run the request, write its result, and return it.
 
     In text form facts come first, then the model's words as they arrive; other forms are written
-    once, whole. Progress goes to stderr when that is a terminal.
+    once, whole. What an interrupted answer said so far is written too. Progress goes to stderr when
+    that is a terminal.
     """
+    try:
+        return _shown(engine, request, output)
+    except InterruptedAnswerError as error:
+        error.hint = "Ask again."
+        raise
+
+
+def _shown(engine: Engine, request: Request[Res], output: str) -> Res:
     format, file = target_of(output)
     if engine.is_offline(request):
         result = engine.run_sync(request)
         with reader_may_leave():
             emit(result, output)
         return result
-    if format != "text" or file is not None:
+    if format == "text" and file is None:
+        return stream_text(engine.updates(request))
+    try:
         for item in engine.updates(request):
             if isinstance(item, Speaking | Note):
                 progress(item)
             elif not isinstance(item, Text | Facts):
                 result = item
-        with reader_may_leave():
-            emit(result, output)
-        return result
-    return stream_text(engine.updates(request))
+    except InterruptedAnswerError as error:
+        if error.answer is not None:
+            with reader_may_leave():
+                emit(error.answer, output)
+        raise
+    with reader_may_leave():
+        emit(result, output)
+    return result
 
 
 @contextmanager
@@ -68,25 +84,33 @@ def reader_may_leave() -> Iterator[None]:
 
 
 def stream_text(items: Iterable[Update | Res]) -> Res:
-    """Write facts and words as they come, then what is left to say; return the result."""
+    """Write facts and words as they come, then what is left to say; return the result.
+
+    Words that were interrupted stay, and why they end is written below.
+    """
     from aiex_ipy.render.results import render, tail
 
     safe = PlainStream()
     symbols = symbols_in(sys.stdout)
     spoken = facts_shown = False
-    for item in items:
-        if isinstance(item, Facts):
-            # Without their footer, which says that no model spoke.
-            facts = render(item.result, "text", symbols=symbols)
-            _out(facts.removesuffix(tail(item.result, symbols=symbols)).rstrip("\n") + "\n\n")
-            facts_shown = True
-        elif isinstance(item, Speaking | Note):
-            progress(item)
-        elif isinstance(item, Text):
-            _out(safe.feed(item.text))
-            spoken = True
-        else:
-            result = item
+    try:
+        for item in items:
+            if isinstance(item, Facts):
+                # Without their footer, which says that no model spoke.
+                facts = render(item.result, "text", symbols=symbols)
+                _out(facts.removesuffix(tail(item.result, symbols=symbols)).rstrip("\n") + "\n\n")
+                facts_shown = True
+            elif isinstance(item, Speaking | Note):
+                progress(item)
+            elif isinstance(item, Text):
+                _out(safe.feed(item.text))
+                spoken = True
+            else:
+                result = item
+    except InterruptedAnswerError as error:
+        if spoken and error.answer is not None:
+            _out(f"{safe.close()}\n\n{tail(error.answer, symbols=symbols)}")
+        raise
     if spoken:
         _out(safe.close() + "\n\n")
     words = tail if spoken or facts_shown else render

@@ -13,6 +13,7 @@ from aiex_ipy.frontends.ipython import words
 
 if TYPE_CHECKING:
     from aiex_ipy.frontends.ipython.session import Session
+    from aiex_ipy.messages import Answer
 
 INTRODUCTION = """\
 %aiex VERB [OPTION …] …      on names and files
@@ -168,6 +169,24 @@ def _show_settings(session: Session, section: str) -> None:
         print(f"{key} = {value!r}  ({loaded.origins[key]})")
 
 
+def continue_answer(session: Session, arguments: list[str]) -> Answer:
+    """`continue`: go on with the last answer that was interrupted."""
+    from aiex_ipy.frontends.ipython.streaming import show_and_run
+
+    if arguments:
+        raise UsageError(
+            f"continue got {' '.join(arguments)!r}, and takes no words.",
+            code="bad_arguments",
+            hint="Write %aiex continue.",
+        )
+    request = session.engine.cut_answers.request_for()
+    answer = show_and_run(session, request)
+    talk = session.conversations.get(getattr(request, "type", ""))
+    if talk is not None:
+        talk.remember_continued(request, answer)
+    return answer
+
+
 def command_line(name: str, summary: str) -> Callable[[Session, list[str]], None]:
     """Return a word that does what the command line does under the same name."""
 
@@ -184,11 +203,12 @@ def command_line(name: str, summary: str) -> Callable[[Session, list[str]], None
     return run
 
 
-COMMANDS: dict[str, Callable[[Session, list[str]], None]] = {
+COMMANDS: dict[str, Callable[[Session, list[str]], Answer | None]] = {
     "help": show_help,
     "version": show_version,
     "status": show_status,
     "config": config,
+    "continue": continue_answer,
     "doctor": command_line("doctor", "check the installation, with a remedy for each fault."),
     "llm": command_line("llm", "health, models, providers, usage, cache."),
     "models": command_line("models", "list, pull, remove local models."),

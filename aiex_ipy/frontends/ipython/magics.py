@@ -42,8 +42,8 @@ def run(session: Session, line: str, cell: str | None, helpers: Mapping[str, Any
             show_help(session, [])
         return None
     if cell is None and (not spoken or spoken[0] in COMMANDS):
-        COMMANDS[spoken[0] if spoken else "help"](session, spoken[1:])
-        return None
+        done = COMMANDS[spoken[0] if spoken else "help"](session, spoken[1:])
+        return None if _is_statement(session) else done
     if spoken and spoken[0] in COMMANDS:
         raise UsageError(
             f"{spoken[0]!r} takes no cell.",

@@ -10,7 +10,7 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from aiex_ipy.errors import AiexError
+from aiex_ipy.errors import AiexError, InterruptedAnswerError
 from aiex_ipy.frontends.ipython.display import in_kernel
 from aiex_ipy.operations.base import Facts, Note, Request, Speaking, Text, Update
 
@@ -133,7 +133,12 @@ def _show_and_run(session: Session, request: Request[Res], output: str | None) -
     except (KeyboardInterrupt, CancelledError, AiexError) as error:
         job.cancel_and_wait()
         status = _ENDS.get(type(error), "failed")
-        if screen is not None:
+        if isinstance(error, InterruptedAnswerError) and error.answer is not None:
+            error.hint = "Go on with %aiex continue, or ask again."
+            if screen is not None:
+                screen.finish(error.answer)
+            session.keep(error.answer)
+        elif screen is not None:
             screen.stop("cut short" if isinstance(error, AiexError) else status)
         if isinstance(error, CancelledError):
             error = KeyboardInterrupt()

@@ -319,12 +319,42 @@ def test_useless_answers_are_one_line(
 
 
 def test_a_cut_answer_shows_its_words_and_fails(run: Run, server: LoopbackServer) -> None:
-    """The words that came stay on the screen; the cell is no success."""
+    """The words that came stay on the screen, with who said them and what cut them; the cell is no
+    success, and its line says how to go on."""
     server.replies = [
         Reply(pieces=("some ", "words ", "more"), cut_after=2, cut="reset", pause_s=0.05)
     ]
-    assert run.fails("%%aiex\nhello").startswith("InterruptedAnswerError")
-    assert "some words" in run.out and "[cut short]" in run.out
+    line = run.fails("%%aiex\nhello")
+    assert line.startswith("InterruptedAnswerError") and "Go on with %aiex continue" in line
+    assert run.out.count("some words") == 1
+    assert "The answer is not whole. " in run.out
+    assert run("(_aiex.finish, _aiex.text)").result == ("interrupted", "some words ")
+
+
+def test_a_cut_answer_is_continued(run: Run, server: LoopbackServer) -> None:
+    """`%aiex continue` shows the whole answer and gives it as a value; a second one has nothing to
+    go on with."""
+    server.replies = [Reply(pieces=("some ", "words", "more"), cut_after=2)]
+    run.fails("ai('hello')")
+    server.replies = [Reply(text="words and more.")]
+    result = run("x = %aiex continue")
+    assert result.success
+    assert run.out.count("some words and more.") == 1
+    assert "continued after 10 characters" in run.out
+    assert run("(x.text, x.complete, x is _aiex)").result == ("some words and more.", True, True)
+    assert "No answer of this session was cut" in run.fails("%aiex continue")
+    assert "takes no words" in run.fails("%aiex continue please")
+
+
+def test_a_cut_turn_of_a_talk_is_remembered_whole(run: Run, server: LoopbackServer) -> None:
+    """The conversation goes on with the two parts as one turn."""
+    server.replies = [Reply(pieces=("some ", "words", "more"), cut_after=2)]
+    run.fails("%aiex chat hello")
+    server.replies = [Reply(text=" and more.")]
+    run("%aiex continue")
+    run("%aiex chat why")
+    told = [each["content"] for each in run.sent]
+    assert told[1:] == ["hello", "some words and more.", "why"]
 
 
 def test_words_cannot_steer_the_terminal(run: Run, server: LoopbackServer) -> None:

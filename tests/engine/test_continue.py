@@ -1,0 +1,189 @@
+"""An interrupted answer is told as one, kept with its text, and continued by a separate act."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import pickle
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import aiex
+from aiex_ipy.config.settings import LLMSettings, ProviderSettings, Secret, Settings
+from aiex_ipy.engine.conversation import Conversation
+from aiex_ipy.engine.engine import Engine, use_engine
+from aiex_ipy.errors import InterruptedAnswerError, UsageError
+from aiex_ipy.messages import Answer
+from aiex_ipy.operations.analyze import AnalyzeRequest
+from aiex_ipy.testing.loopback import LoopbackServer
+from aiex_ipy.testing.replies import Raw, Reply
+
+CUT = Reply(pieces=("Hello", " from", " far", " away"), cut_after=3)
+
+
+@pytest.fixture
+def server() -> Iterator[LoopbackServer]:
+    with LoopbackServer() as running:
+        yield running
+
+
+@pytest.fixture
+def engine(server: LoopbackServer) -> Iterator[Engine]:
+    """The process's own engine, which asks `server`."""
+    provider = ProviderSettings(
+        name="openai", kind="openai", base_url=server.openai_url, api_key=Secret("k"), model="m"
+    )
+    llm = LLMSettings(default_provider="openai", providers={"openai": provider}, max_retries=0)
+    engine = Engine(Settings(llm=llm))
+    before = use_engine(engine)
+    yield engine
+    use_engine(before)
+    engine.close()
+
+
+def say(server: LoopbackServer, *replies: Reply | Raw) -> None:
+    """Have the next questions answered by these, the last one again and again."""
+    left = list(replies)
+    server.reply = lambda asked: left.pop(0) if len(left) > 1 else left[0]
+
+
+def cut(query: str = "hi") -> InterruptedAnswerError:
+    with pytest.raises(InterruptedAnswerError) as caught:
+        aiex.ask(query)
+    return caught.value
+
+
+def test_an_interrupted_answer_is_named_as_one(engine: Engine, server: LoopbackServer) -> None:
+    """Text so far, speaker and reason stand in the error's answer, which is not whole."""
+    say(server, CUT)
+    error = cut()
+    answer = error.answer
+    assert isinstance(answer, Answer)
+    assert (answer.text, answer.finish, answer.complete) == ("Hello from far", "interrupted", False)
+    assert (answer.provider, answer.model, answer.operation) == ("openai", "m", "ask")
+    assert error.partial == answer.text
+    assert error.reason
+    assert "not whole" in answer.notices[0] and "cut after 14 characters" in answer.notices[0]
+    assert "continue_answer" in str(error)
+    assert "interrupted" in aiex.render(answer, "json")
+    assert pickle.loads(pickle.dumps(error)).answer == answer
+    assert copy.copy(error).answer == answer
+
+
+def test_continuing_gives_one_answer_of_both_parts(engine: Engine, server: LoopbackServer) -> None:
+    """The question is asked again with the text so far; the note says that it was continued."""
+    say(server, CUT, Reply(text="from far away and near."))
+    error = cut("where?")
+    answer = aiex.continue_answer(error)
+    assert answer.text == "Hello from far away and near."
+    assert (answer.finish, answer.complete) == ("stop", True)
+    assert "continued after 14 characters by m (openai)" in answer.note
+    first, second = (each.json["messages"] for each in server.asked)
+    assert second[: len(first)] == first
+    assert second[len(first)] == {"role": "assistant", "content": "Hello from far"}
+    assert second[-1]["role"] == "user"
+    with pytest.raises(UsageError, match="cannot be continued"):
+        aiex.continue_answer(error)
+
+
+@pytest.mark.parametrize("how", ["error", "answer", "last", "async"])
+def test_it_is_named_by_error_or_answer_or_is_the_last(
+    engine: Engine, server: LoopbackServer, how: str
+) -> None:
+    """Each way leads to the same; the asynchronous twin too."""
+    say(server, CUT, Reply(text=" away."))
+    error = cut()
+    named: Any = {"answer": error.answer, "last": None}.get(how, error)
+    if how == "async":
+        answer = asyncio.run(aiex.continue_answer_async(named))
+    else:
+        answer = aiex.continue_answer(named)
+    assert answer.text == "Hello from far away."
+
+
+def test_an_answer_cut_at_its_limit_is_continued(engine: Engine, server: LoopbackServer) -> None:
+    """`finish` "length" is no error, and can be gone on with."""
+    say(server, Reply(text="one two", finish="length"), Reply(text="two three."))
+    answer = aiex.ask("count")
+    assert answer.finish == "length"
+    assert aiex.continue_answer(answer).text == "one two three."
+    say(server, Reply(text="whole"))
+    with pytest.raises(UsageError, match="is whole"):
+        aiex.continue_answer(aiex.ask("more"))
+
+
+def test_one_interrupted_again_keeps_both_parts(engine: Engine, server: LoopbackServer) -> None:
+    """The second interruption's text is all that was said, and it is continued in its turn."""
+    again = Reply(pieces=("from", " far", " away", " and", " away"), cut_after=4)
+    say(server, CUT, again, Reply(text="and near."))
+    cut()
+    with pytest.raises(InterruptedAnswerError) as caught:
+        aiex.continue_answer()
+    assert caught.value.partial == caught.value.answer.text == "Hello from far away and"
+    assert aiex.continue_answer().text == "Hello from far away and near."
+    with pytest.raises(UsageError, match="No answer"):
+        aiex.continue_answer()
+
+
+def test_a_failed_continuation_can_be_tried_again(engine: Engine, server: LoopbackServer) -> None:
+    """Nobody answered: the text so far is not lost."""
+    say(server, CUT, Raw(status=401), Reply(text=" away."))
+    error = cut()
+    with pytest.raises(aiex.AiexError):
+        aiex.continue_answer(error)
+    assert aiex.continue_answer(error, provider="openai").text == "Hello from far away."
+
+
+def test_a_structured_answer_is_never_used_half(
+    engine: Engine, server: LoopbackServer, tmp_path: Any
+) -> None:
+    """An analysis whose model was cut is the facts with a notice; nothing of it is continued."""
+    code = tmp_path / "code.py"
+    code.write_text("import os\n")
+    say(server, Reply(pieces=('{"summary"', ": ", '"half', '"}'), cut_after=3))
+    result = engine.run_sync(AnalyzeRequest(paths=(str(code),)))
+    assert "half" not in aiex.render(result, "json")
+    assert any("No model's judgement" in notice for notice in result.notices)
+    with pytest.raises(UsageError, match="No answer"):
+        aiex.continue_answer()
+
+
+@pytest.mark.parametrize("foreign", ["text", 3, ValueError("x")])
+def test_what_is_no_cut_answer_is_a_named_error(engine: Engine, foreign: Any) -> None:
+    """The kind of what was given is named."""
+    with pytest.raises(UsageError, match=type(foreign).__name__):
+        aiex.continue_answer(foreign)
+
+
+def test_a_conversation_goes_on_with_its_cut_answer(engine: Engine, server: LoopbackServer) -> None:
+    """The turn is remembered once, whole; before that it is not."""
+    say(server, CUT, Reply(text=" away."), Reply(text="next"))
+    talk = Conversation(engine=engine)
+    with pytest.raises(UsageError, match="not cut"):
+        list(talk.resume())
+    with pytest.raises(InterruptedAnswerError):
+        talk.ask("where?")
+    assert talk.history == ()
+    *_, answer = talk.resume()
+    assert isinstance(answer, Answer)
+    said = [(message.role, message.content) for message in talk.history]
+    assert said == [("user", "where?"), ("assistant", "Hello from far away.")]
+    talk.ask("and then?")
+    assert [m["content"] for m in server.asked[-1].json["messages"][1:]] == [
+        "where?",
+        "Hello from far away.",
+        "and then?",
+    ]
+
+
+def test_a_turn_cut_at_its_limit_is_replaced_by_the_whole(
+    engine: Engine, server: LoopbackServer
+) -> None:
+    """It was remembered as it was; continued, it stands there whole, not twice."""
+    say(server, Reply(text="one two", finish="length"), Reply(text=" three."))
+    talk = Conversation(engine=engine)
+    list(talk.stream("count"))
+    list(talk.resume())
+    assert [message.content for message in talk.history] == ["count", "one two three."]
