@@ -52,7 +52,10 @@ MAX_ROUNDS = 2
 
 
 def choice_for(operation: Operation[Any, Any], request: Request[Any]) -> Choice:
-    """Return which model the request asks for. Raises UsageError for a name that no model has."""
+    """Return which model the request asks for. Raises UsageError for a name that no provider or
+    model has; one that is not set is None."""
+    if request.provider is not None:
+        _check_provider(request.provider)
     if request.model is not None:
         _check_model(request.model)
     return Choice(
@@ -61,6 +64,15 @@ def choice_for(operation: Operation[Any, Any], request: Request[Any]) -> Choice:
         by_name_only=operation.by_name_only,
         task=operation.name,
     )
+
+
+def _check_provider(provider: object) -> None:
+    if not isinstance(provider, str) or not provider.strip():
+        raise UsageError(
+            f"The provider is {shown(provider)}, but must be a name.",
+            code="bad_provider",
+            hint="Name one of `aiex llm providers`, or leave the provider out.",
+        )
 
 
 def _check_model(model: object) -> None:

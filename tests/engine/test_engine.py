@@ -287,6 +287,26 @@ def test_a_useless_question_is_refused_before_any_model(engine_of, request_, cod
     assert not provider.requests
 
 
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ({"model": 5}, "The model is 5, but must be a text."),
+        ({"model": ""}, "The model is '', but must be a name that is not empty."),
+        ({"model": "a\x1b[31m"}, "The model is 'a\\x1b[31m', but must be a name without control"),
+        ({"provider": 5}, "The provider is 5, but must be a name."),
+        ({"provider": ""}, "The provider is '', but must be a name."),
+    ],
+)
+def test_a_name_that_nobody_has_is_refused_before_any_model(engine_of, named, told):
+    """From Python too, where a value of any type may come."""
+    engine, provider = engine_of("hi")
+    for ask in (engine.run_sync, lambda request: engine.submit(request).result()):
+        with pytest.raises(UsageError) as caught:
+            ask(AskRequest(query="q", **named))
+        assert told in str(caught.value)
+    assert not provider.requests
+
+
 def test_an_unknown_provider_names_the_near_miss(engine_of):
     """A mistyped provider is told with the one that was meant."""
     engine, _ = engine_of("hi")

@@ -112,6 +112,9 @@ def test_a_provider_that_is_gone_is_told_with_a_near_miss(
     assert "'openai_fast'" in refused(
         aiex("ai", "ask", "hi", "--provider", "openai_fats", toml=toml)
     )
+    assert "The provider is ' ', but must be a name." in refused(
+        aiex("ai", "ask", "hi", "--provider", " ")
+    )
     assert "No provider 'openai_fast'." in refused(
         aiex("ai", "ask", "hi", "--provider", "openai_fast")
     )
