@@ -272,6 +272,30 @@ KEYS: tuple[KeyDoc, ...] = (
         maximum=1_000_000,
     ),
     _key(
+        "llm.deduplicate",
+        "boolean",
+        "Whether identical requests at the same time share one answer. Those that ask for a "
+        "temperature above 0 do not.",
+        "AIEX_LLM_DEDUPLICATE",
+    ),
+    _key(
+        "llm.cache.enabled",
+        "boolean",
+        "Whether whole answers are kept in the data directory and given again, at no cost, for "
+        "exactly the same request.",
+        "AIEX_LLM_CACHE_ENABLED",
+    ),
+    _key(
+        "llm.cache.max_mb",
+        "integer",
+        "The largest the file of those answers may be, in MB of 10^6 bytes; the least recently "
+        "used go first.",
+        "AIEX_LLM_CACHE_MAX_MB",
+        unit="MB",
+        minimum=1,
+        maximum=100_000,
+    ),
+    _key(
         "llm.probe_timeout_ms",
         "duration",
         "How long the local servers are waited for when a provider is looked for.",

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from aiex_ipy.config import keys, load
@@ -323,6 +324,63 @@ def retries(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
     assert failures(setter("[llm]\nmax_retries = 0\n"))[0] == 1
     asked, clock, _ = failures(setter("[llm]\nretry_budget = 1_700\n"))
     assert (asked, clock.slept) == (3, [0.5, 1.0])
+
+
+def asked_twice(settings: Settings, at_once: bool) -> int:
+    """Return how often the server was asked for one question put twice, at once or in turn."""
+
+    def build(target: Target) -> ModelRequest:
+        return ModelRequest(messages=(Message(role="user", content="hi"),), model="m")
+
+    async def answer(router: Router) -> str:
+        async with aclosing(router.stream(build, Choice(provider="openai"))) as chunks:
+            return "".join([each.text async for each in chunks if isinstance(each, TextDelta)])
+
+    async def both() -> list[str]:
+        router = Router(settings)
+        try:
+            if at_once:
+                return await asyncio.gather(answer(router), answer(router))
+            return [await answer(router), await answer(router)]
+        finally:
+            await router.aclose()
+
+    with LoopbackServer(Reply(text="a b c", pause_s=0.05)) as server:
+        openai = settings.llm.providers["openai"]
+        openai = msgspec.structs.replace(openai, base_url=server.openai_url)
+        llm = msgspec.structs.replace(settings.llm, providers={"openai": openai})
+        settings = msgspec.structs.replace(settings, llm=llm)
+        assert asyncio.run(both()) == ["a b c", "a b c"]
+        return len(server.asked)
+
+
+@proves("llm.deduplicate")
+def deduplicate(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    assert asked_twice(setter(OPENAI_API_KEY=KEY), at_once=True) == 1
+    apart = setter("[llm]\ndeduplicate = false\n", OPENAI_API_KEY=KEY)
+    assert asked_twice(apart, at_once=True) == 2
+
+
+@proves("llm.cache.enabled", "llm.cache.max_mb")
+def response_cache(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
+    from aiex_ipy.messages import Finish, Opened
+    from aiex_ipy.routing.response_cache import cache_path
+    from aiex_ipy.routing.state import RoutingState
+
+    patch.setenv("AIEX_DATA_DIR", str(place.home / "data"))
+    assert asked_twice(setter(OPENAI_API_KEY=KEY), at_once=False) == 2
+    assert not cache_path().exists()
+    kept = setter("[llm.cache]\nenabled = true\nmax_mb = 1\n", OPENAI_API_KEY=KEY)
+    assert asked_twice(kept, at_once=False) == 1
+    words = [Opened(provider="p", model="m"), TextDelta("x" * 400_000), Finish(reason="stop")]
+
+    async def fill() -> None:
+        cache = RoutingState().cache(kept.llm.cache)
+        for number in range(4):
+            await cache.put(bytes([number] * 32), words)
+
+    asyncio.run(fill())
+    assert 400_000 < cache_path().stat().st_size <= 1_000_000
 
 
 @proves("llm.circuit_breaker.failure_threshold", "llm.circuit_breaker.recovery_time_ms")

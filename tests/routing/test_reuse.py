@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiex_ipy.config.settings import ProviderSettings, Secret, Settings
-from aiex_ipy.errors import UnavailableError
+from aiex_ipy.config.settings import (
+    CircuitBreakerSettings,
+    LLMSettings,
+    ProviderSettings,
+    Secret,
+    Settings,
+)
+from aiex_ipy.errors import InterruptedAnswerError, UnavailableError
 from aiex_ipy.messages import (
     Chunk,
     Finish,
@@ -22,7 +30,9 @@ from aiex_ipy.messages import (
     ToolSpec,
     Usage,
 )
-from aiex_ipy.routing.reuse import SHARED_NOTE, InFlight, cache_key, request_key
+from aiex_ipy.routing.choice import Choice, Target
+from aiex_ipy.routing.reuse import NOTHING_SPENT, SHARED_NOTE, InFlight, cache_key, request_key
+from aiex_ipy.routing.router import Router
 
 REQUEST = ModelRequest(messages=(Message(role="user", content="hi"),), model="m")
 OPENAI = ProviderSettings(name="openai", kind="openai", api_key=Secret("one"))
@@ -92,17 +102,20 @@ def test_a_model_the_server_chooses_is_not_kept() -> None:
 # Any interleaving: each request gets exactly one answer or named error. --------------------------
 
 
-class Server:
-    """Answers, fails or hangs as a test says, one question at a time."""
+class Held:
+    """A provider that answers, fails or hangs as a test says, word by word."""
+
+    name = kind = "openai"
+    prompt_budget_tokens = None
 
     def __init__(self) -> None:
         self.asked = 0
         self.waiting: list[asyncio.Future[str]] = []
 
-    async def stream(self):
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[Chunk, None]:
         self.asked += 1
         number = self.asked
-        yield Opened(provider="openai", model="m")
+        yield Opened(provider=self.name, model="m")
         for part in ("one", "two"):
             told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
             self.waiting.append(told)
@@ -110,31 +123,39 @@ class Server:
                 end = await told
             finally:
                 self.waiting.remove(told)
+            if end == "fail" and part == "two":
+                raise InterruptedAnswerError("It is cut.", partial="one")
             if end == "fail":
                 raise UnavailableError("It is gone.", code="cut")
-            yield TextDelta(f"{part} of {number}")
+            yield TextDelta(f"{part} of {number} ")
         yield Finish(reason="stop", usage=Usage(input_tokens=1, output_tokens=1, cost_usd=0.5))
 
+    async def aclose(self) -> None:
+        """Nothing is held."""
 
-async def asking(in_flight: InFlight, server: Server, key: bytes, got: list[Chunk]) -> None:
-    """Ask as the router does."""
-    lead = in_flight.lead(key)
-    if lead is None:
-        shared = await in_flight.follow(key, 600)
-        if shared is not None:
-            got += shared
-            return
-        lead = in_flight.lead(key)
-    try:
-        async for chunk in server.stream():
-            if lead is not None:
-                lead.chunks.append(chunk)
+
+def router_to(held: Held, in_flight: InFlight) -> Router:
+    """A router that asks `held`, gives up at its first failure and never leaves it alone."""
+    here = msgspec.structs.replace(OPENAI, base_url="http://127.0.0.1:9/v1")
+    llm = LLMSettings(
+        providers={"openai": here},
+        max_retries=0,
+        circuit_breaker=CircuitBreakerSettings(failure_threshold=1000),
+    )
+    router = Router(Settings(llm=llm), providers={"openai": held})  # type: ignore[dict-item]
+    router.state.in_flight = lambda: in_flight  # type: ignore[method-assign]
+    return router
+
+
+async def asking(router: Router, question: str, got: list[Chunk]) -> None:
+    """Ask, keeping what comes."""
+
+    def build(target: Target) -> ModelRequest:
+        return ModelRequest(messages=(Message(role="user", content=question),), model="m")
+
+    async with aclosing(router.stream(build, Choice(provider="openai"))) as chunks:
+        async for chunk in chunks:
             got.append(chunk)
-        if lead is not None:
-            lead.share()
-    finally:
-        if lead is not None:
-            lead.leave()
 
 
 STEPS = st.lists(
@@ -152,18 +173,19 @@ def test_any_interleaving_gives_each_one_answer_or_its_error(
     question, and nothing is left under way."""
 
     async def play() -> None:
-        in_flight, server = InFlight(), Server()
+        in_flight, server = InFlight(), Held()
+        router = router_to(server, in_flight)
         running: list[tuple[asyncio.Task[None], list[Chunk], str]] = []
         cancelled = set()
 
         async def settle() -> None:
-            for _ in range(12):
+            for _ in range(25):
                 await asyncio.sleep(0)
 
         for action, number in steps:
             if action == "ask":
                 key, got = f"key {number % 2}", list[Chunk]()
-                work = asking(in_flight, server, key.encode(), got)
+                work = asking(router, key, got)
                 running.append((asyncio.create_task(work), got, key))
             elif action == "cancel" and running:
                 task = running[number % len(running)][0]
@@ -180,7 +202,7 @@ def test_any_interleaving_gives_each_one_answer_or_its_error(
             if task.cancelled():
                 assert task in cancelled
             elif task.exception() is not None:
-                assert isinstance(task.exception(), UnavailableError)
+                assert isinstance(task.exception(), UnavailableError | InterruptedAnswerError)
             else:
                 kinds = Counter(type(chunk) for chunk in got)
                 assert kinds[Opened] == kinds[Finish] == 1
@@ -191,10 +213,9 @@ def test_any_interleaving_gives_each_one_answer_or_its_error(
                 assert text.count("one of") == text.count("two of") == 1
                 assert len(numbers - {"of"}) == 1, "the parts of one answer"
                 if opened.note == SHARED_NOTE:
-                    assert got[-1] == Finish(
-                        reason="stop",
-                        usage=Usage(input_tokens=0, output_tokens=0, cost_usd=0.0),
-                    )
+                    finish = got[-1]
+                    assert isinstance(finish, Finish)
+                    assert finish.usage == NOTHING_SPENT
         assert len(in_flight) == 0
         assert server.waiting == []
 
@@ -205,9 +226,10 @@ def test_followers_share_what_the_first_got() -> None:
     """Twenty identical requests at once are one at the server, and nothing more is spent."""
 
     async def play() -> None:
-        in_flight, server = InFlight(), Server()
+        server = Held()
+        router = router_to(server, InFlight())
         answers: list[list[Chunk]] = [[] for _ in range(20)]
-        tasks = [asyncio.create_task(asking(in_flight, server, b"k", got)) for got in answers]
+        tasks = [asyncio.create_task(asking(router, "hi", got)) for got in answers]
         while not all(task.done() for task in tasks):
             for told in list(server.waiting):
                 if not told.done():
@@ -232,6 +254,59 @@ def test_a_leader_that_hangs_is_not_waited_for_beyond_its_time() -> None:
         assert await in_flight.follow(b"another", 600) is None
         lead.leave()
         assert in_flight.lead(b"k") is not None
+
+    asyncio.run(play())
+
+
+def test_a_twin_that_named_the_provider_gets_no_other_ones_answer() -> None:
+    """When the leader goes on to another provider, its follower asks the one it named itself."""
+
+    async def play() -> None:
+        first, second = Held(), Held()
+        second.name = "openai_spare"
+        router = router_to(first, InFlight())
+        here = router.settings.llm.providers["openai"]
+        here = msgspec.structs.replace(here, fallbacks=("openai_spare",))
+        spare = msgspec.structs.replace(here, name="openai_spare", priority=200)
+        llm = msgspec.structs.replace(
+            router.settings.llm,
+            default_provider="openai",
+            providers={"openai": here, "openai_spare": spare},
+        )
+        both = {"openai": first, "openai_spare": second}
+        router = Router(Settings(llm=llm), providers=both)  # type: ignore[arg-type]
+        leader: list[Chunk] = []
+        follower: list[Chunk] = []
+
+        def build(target: Target) -> ModelRequest:
+            return REQUEST
+
+        async def lead() -> None:
+            async with aclosing(router.stream(build, Choice())) as chunks:
+                async for chunk in chunks:
+                    leader.append(chunk)
+
+        async def follow() -> None:
+            async with aclosing(router.stream(build, Choice(provider="openai"))) as chunks:
+                async for chunk in chunks:
+                    follower.append(chunk)
+
+        tasks = [asyncio.create_task(lead())]
+        while not first.waiting:
+            await asyncio.sleep(0)
+        tasks.append(asyncio.create_task(follow()))
+        for _ in range(25):
+            await asyncio.sleep(0)
+        first.waiting[0].set_result("fail")
+        while not all(task.done() for task in tasks):
+            for told in [*first.waiting, *second.waiting]:
+                if not told.done():
+                    told.set_result("go")
+            await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+        assert (first.asked, second.asked) == (2, 1)
+        assert isinstance(leader[0], Opened) and isinstance(follower[0], Opened)
+        assert follower[0].note != SHARED_NOTE
 
     asyncio.run(play())
 
