@@ -65,12 +65,13 @@ class AnthropicProvider(VendorProvider):
 class MessagesDecoder:
     """Bytes of one answer in, chunks out; text that arrives together leaves as one delta.
 
-    A missing `message_start` is tolerated: llama.cpp was seen to leave it out.
+    `thought` counts words of thinking. A missing `message_start` is tolerated: llama.cpp was seen
+    to leave it out.
     """
 
     def __init__(self) -> None:
         self.heard = self.finished = self.ended = False
-        self.skipped = 0
+        self.skipped = self.thought = 0
         self._events = Events()
         self._calls: dict[int, int] = {}
         self._stop_reason = ""
@@ -93,6 +94,7 @@ class MessagesDecoder:
                 if delta.text:
                     texts.append(delta.text)
                     continue
+                self.thought += bool(delta.thinking)
             if event.type != "ping":
                 if texts:
                     chunks.append(TextDelta("".join(texts)))
@@ -286,6 +288,7 @@ class _Message(Struct):
 
 class _Delta(Struct):
     text: str | None = None
+    thinking: str | None = None
     partial_json: str | None = None
     stop_reason: str | None = None
     stop_details: _Details | None = None

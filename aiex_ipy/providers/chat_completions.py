@@ -38,6 +38,8 @@ class _Call(Struct):
 
 class _Words(Struct):
     content: str | None = None
+    reasoning_content: Any = None  # text of DeepSeek, vLLM, llama.cpp, LM Studio
+    reasoning: Any = None  # text of OpenRouter
     refusal: str | None = None
     tool_calls: list[_Call] | None = None
 
@@ -86,13 +88,13 @@ class ChatDecoder:
     """Bytes of one answer in, chunks out; text that arrives together leaves as one delta.
 
     `heard` is True once a real event came (comments do not count), `finished` once the answer
-    is whole, `ended` once the wire said so. `skipped` counts events in no form we know. `free`
-    says that the tokens cost nothing.
+    is whole, `ended` once the wire said so. `thought` counts words of thinking, which are not
+    shown, `skipped` events in no form we know. `free` says that the tokens cost nothing.
     """
 
     def __init__(self, *, free: bool = False) -> None:
         self.heard = self.finished = self.ended = False
-        self.skipped = 0
+        self.skipped = self.thought = 0
         self._events = Events()
         self._free = free
         self._reason: FinishReason | None = None
@@ -153,6 +155,8 @@ class ChatDecoder:
             if words is not None and not self.finished:
                 if words.content:
                     texts.append(words.content)
+                elif words.reasoning_content or words.reasoning:
+                    self.thought += 1
                 if words.tool_calls:
                     if texts:
                         chunks.append(TextDelta("".join(texts)))

@@ -27,6 +27,7 @@ from aiex_ipy.errors import (
 )
 from aiex_ipy.providers.unreachable import TransportFault, chain, why
 
+_LOOKED_AT = 4000  # characters of a server's own words that are looked at
 _SHOWN = 300  # characters of a server's own words that are shown
 
 
@@ -351,10 +352,11 @@ def _fault(body: object) -> dict[str, Any]:
 
 def _words(text: str, peer: Peer) -> str:
     """Return a server's words on one line, short, without the key, empty for a page."""
-    line = " ".join(text.split())
+    if peer.secret:
+        text = text.replace(peer.secret.reveal(), "***")
+    line = "".join(c if c.isprintable() else " " for c in text[:_LOOKED_AT])
+    line = " ".join(line.split())
     if line.startswith("<") or "<html" in line[:1000].lower():
         return ""
-    if peer.secret:
-        line = line.replace(peer.secret.reveal(), "***")
     line = line.rstrip(".")
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"

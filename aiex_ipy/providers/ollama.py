@@ -149,7 +149,7 @@ class OllamaDecoder:
 
     def __init__(self) -> None:
         self.heard = self.finished = self.ended = False
-        self.skipped = 0
+        self.skipped = self.thought = 0
         self._lines = Lines()
         self._last: _Line | None = None
         self._calls = 0
@@ -188,6 +188,8 @@ class OllamaDecoder:
             if line.message is not None:
                 if line.message.content:
                     texts.append(line.message.content)
+                elif line.message.thinking:
+                    self.thought += 1
                 for call in line.message.tool_calls or ():
                     if texts:
                         chunks.append(TextDelta("".join(texts)))
@@ -295,6 +297,7 @@ class _Call(Struct):
 
 class _Words(Struct):
     content: str | None = None
+    thinking: str | None = None
     tool_calls: list[_Call] | None = None
 
 

@@ -37,10 +37,11 @@ class Decoder(Protocol):
     """A wire without I/O: bytes in, chunks out.
 
     `heard` is True once a real event came, `finished` once the answer is whole, `ended` once the
-    wire said that nothing follows.
+    wire said that nothing follows. `thought` counts words of thinking, of which no chunk is made.
     """
 
     heard: bool
+    thought: int
     finished: bool
     ended: bool
 
@@ -343,6 +344,7 @@ async def _streamed(
 
     try:
         read = blocks(response)
+        thought = 0
         async for block in read:
             first = not decoder.heard
             chunks = decoder.feed(block)
@@ -350,6 +352,9 @@ async def _streamed(
                 yield opened
             for chunk in chunks:
                 yield chunk
+            if decoder.thought != thought:
+                thought = decoder.thought
+                deadlines.alive()
             if decoder.finished:
                 deadlines.stop()
                 await _rest(read, decoder)

@@ -173,3 +173,28 @@ def test_a_connection_that_does_not_come_about_has_its_own_deadline() -> None:
     assert caught.value.code == "connect"
     assert "no connection came about in time" in caught.value.message
     assert "AIEX_LLM_CONNECT_TIMEOUT" in caught.value.hint
+
+
+THINKING = {
+    "openai": b'data: {"choices": [{"index": 0, "delta": {"reasoning_content": "hm"}}]}\n\n',
+    "openai_compatible": b'data: {"choices": [{"index": 0, "delta": {"reasoning": "hm"}}]}\n\n',
+    "anthropic": b'data: {"type": "content_block_delta", "index": 0,'
+    b' "delta": {"type": "thinking_delta", "thinking": "hm"}}\n\n',
+    "ollama": b'{"message": {"role": "assistant", "content": "", "thinking": "hm"}}\n',
+}
+
+
+@ALL
+def test_a_model_that_thinks_aloud_is_alive(kind: str) -> None:
+    """Its thoughts are not shown, but they are no silence, however long it thinks."""
+    wire = WIRES.get(kind, kind)
+    deltas, end = stream_blocks(wire, Reply(text="done"), "m")  # type: ignore[arg-type]
+    thinks = Raw(
+        headers={"content-type": content_type(wire)},  # type: ignore[arg-type]
+        blocks=(*(THINKING[kind],) * 40, *deltas, *end),
+        pause_s=0.02,
+    )
+    with LoopbackServer(thinks) as server:
+        said = chunks(provider(kind, server.url, idle_timeout_ms=500))
+    assert "".join(each.text for each in said if isinstance(each, TextDelta)) == "done"
+    assert isinstance(said[-1], Finish)
