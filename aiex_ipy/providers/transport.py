@@ -141,6 +141,24 @@ class Client(httpx2.AsyncClient):
         return not (self._tls and any(isinstance(link, ssl.SSLError) for link in chain(error)))
 
 
+class Repeated:
+    """A POST that goes out again and again with other bodies: its address and headers are put
+    together once, which takes a quarter of a call's time."""
+
+    def __init__(self, request: httpx2.Request, timeout: httpx2.Timeout) -> None:
+        self._url = request.url
+        self._headers = [
+            each for each in request.headers.raw if each[0].lower() != b"content-length"
+        ]
+        self._extensions = {"timeout": timeout.as_dict()}
+
+    def post(self, body: bytes) -> httpx2.Request:
+        """Return the request with this body."""
+        return httpx2.Request(
+            "POST", self._url, headers=self._headers, content=body, extensions=self._extensions
+        )
+
+
 def blocks(response: httpx2.Response) -> AsyncIterator[bytes]:
     """Return the body as it comes, unpacked. Close the response yourself."""
     packed = response.headers.get("content-encoding", "").strip().lower()

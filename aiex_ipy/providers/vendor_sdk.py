@@ -16,6 +16,8 @@ from aiex_ipy.providers.wire import WireProvider, http_url
 if TYPE_CHECKING:
     import httpx2
 
+    from aiex_ipy.providers.transport import Repeated
+
 
 class VendorProvider(WireProvider):
     """A vendor's own API, or a stand-in for it at `base_url`.
@@ -35,7 +37,7 @@ class VendorProvider(WireProvider):
 
     def __init__(self, instance: ProviderSettings, settings: Settings) -> None:
         super().__init__(instance, settings)
-        self._signed: dict[tuple[str, bool], tuple[httpx2.URL, list[tuple[bytes, bytes]]]] = {}
+        self._signed: dict[tuple[str, bool], Repeated] = {}
 
     async def endpoint(self) -> tuple[str, str]:
         key = self.instance.api_key
@@ -79,23 +81,17 @@ class VendorProvider(WireProvider):
     async def send(
         self, url: str, key: str, path: str, body: dict[str, Any] | None, *, stream: bool = False
     ) -> httpx2.Response:
-        import httpx2
 
         if body is None:  # a listing is not worth the SDK's import, a second or more
             return await super().send(url, key, path, None)
-        kept = self._signed.get((path, stream))
-        if kept is None or self._sdk is None:
+        post = self._signed.get((path, stream))
+        if post is None or self._sdk is None:
             response = await self._send_by_sdk(url, key, path, body, stream=stream)
-            self._signed[path, stream] = _to_repeat(response.request)
+            from aiex_ipy.providers.transport import Repeated
+
+            self._signed[path, stream] = Repeated(response.request, self.timeout)
             return response
-        address, headers = kept
-        request = httpx2.Request(
-            "POST",
-            address,
-            headers=headers,
-            content=msgspec.json.encode(body),
-            extensions={"timeout": self.timeout.as_dict()},
-        )
+        request = post.post(msgspec.json.encode(body))
         response = await self.client(url).send(request, stream=stream)
         if response.is_success:
             return response
@@ -140,9 +136,3 @@ class VendorProvider(WireProvider):
             timeout=self.timeout,
             http_client=self.client(url),
         )
-
-
-def _to_repeat(request: httpx2.Request) -> tuple[httpx2.URL, list[tuple[bytes, bytes]]]:
-    """The address and the headers that do not depend on the body."""
-    headers = [each for each in request.headers.raw if each[0].lower() != b"content-length"]
-    return request.url, headers

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from aiex_ipy.providers.transport import Client
+    from aiex_ipy.providers.transport import Client, Repeated
 
 AFTER_LAST_WORD_S = 2.0  # for the usage event that may follow the finish reason
 AFTER_END_S = 0.1  # for the end of the body, so that the connection can be used again
@@ -71,6 +71,7 @@ class WireProvider:
         self._clients: dict[AbstractEventLoop, tuple[Client, AsyncGenerator[None, None]]] = {}
         self._timeout: httpx2.Timeout | None = None
         self._told_unverified = False
+        self._posts: dict[str, tuple[tuple[str, str], Repeated]] = {}
 
     # What a subclass says.
 
@@ -196,14 +197,18 @@ class WireProvider:
     ) -> httpx2.Response:
         """GET (`body` None) or POST; return the 2xx response, read to its end unless `stream`."""
         client = self.client(url)
-        headers = self.headers(key)
         if body is None:
-            return checked(await client.get(url + path, headers=headers))
-        headers["Content-Type"] = "application/json"
-        request = client.build_request(
-            "POST", url + path, content=msgspec.json.encode(body), headers=headers
-        )
-        return checked(await client.send(request, stream=stream))
+            return checked(await client.get(url + path, headers=self.headers(key)))
+        content = msgspec.json.encode(body)
+        known, post = self._posts.get(path, (None, None))
+        if post is None or known != (url, key):
+            from aiex_ipy.providers.transport import Repeated
+
+            headers = {**self.headers(key), "Content-Type": "application/json"}
+            first = client.build_request("POST", url + path, content=content, headers=headers)
+            post = Repeated(first, self.timeout)
+            self._posts[path] = (url, key), post
+        return checked(await client.send(post.post(content), stream=stream))
 
     @property
     def timeout(self) -> httpx2.Timeout:
