@@ -291,8 +291,11 @@ class Clock:
         self.now += seconds
 
 
-def failures(settings: Settings, times: int = 1) -> tuple[int, Clock, list[str]]:
-    """Return how often an overloaded provider was asked, the pauses, and the errors."""
+def failures(
+    settings: Settings, times: int = 1, pause_s: float = 0.0
+) -> tuple[int, Clock, list[str]]:
+    """Return how often an overloaded provider was asked, the pauses, and the errors; `pause_s`
+    pass after each request."""
     from aiex_ipy.errors import AiexError
     from aiex_ipy.routing.state import RoutingState
 
@@ -309,6 +312,7 @@ def failures(settings: Settings, times: int = 1) -> tuple[int, Clock, list[str]]
                     raise AssertionError("it answered")
             except AiexError as error:
                 codes.append(error.code)
+            clock.now += pause_s
         await router.aclose()
 
     asyncio.run(ask())
@@ -390,10 +394,10 @@ def breaker(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
     assert (asked, codes[4:]) == (5, ["overloaded", "circuit_open", "circuit_open"])
     quick = f"{once}[llm.circuit_breaker]\nfailure_threshold = 2\n"
     assert failures(setter(quick), times=7)[0] == 2
-    # Two retries after pauses of 0.5 and 1 s: the second begins after the circuit opened.
-    twice = "[llm]\nmax_retries = 2\n[llm.circuit_breaker]\nfailure_threshold = 2\n"
-    assert failures(setter(twice))[0] == 2
-    assert failures(setter(f"{twice}recovery_time = 900\n"))[0] == 3
+    pausing = f"{quick}recovery_time = 9_000\n"
+    assert failures(setter(quick), times=3, pause_s=10.0)[0] == 2
+    assert failures(setter(pausing), times=3, pause_s=10.0)[0] == 3
+    assert failures(setter(pausing), times=3, pause_s=8.0)[0] == 2
 
 
 @proves("llm.timeout_ms", "llm.providers.NAME.timeout_ms")
