@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -60,7 +61,7 @@ class VendorProvider(WireProvider):
         """Return the model for a task when none is set; None leaves it to `choose_model`."""
         return fast_model(self.kind) if task == "complete" else None
 
-    @property
+    @cached_property
     def at_vendor(self) -> bool:
         """True when the base URL is the vendor's own host, not a stand-in."""
         url = http_url(self.instance.base_url or self.vendor_url)

@@ -28,7 +28,9 @@ def logger(level: str) -> logging.Logger:
     otherwise stderr does.
     """
     log = logging.getLogger(NAME)
-    log.setLevel(level.upper())
+    wanted = getattr(logging, level.upper())
+    if log.level != wanted:  # setting it makes every logger forget what it lets through
+        log.setLevel(wanted)
     if not log.hasHandlers():
         handler = _Stderr()
         handler.setFormatter(logging.Formatter("aiex %(levelname)s %(message)s"))
