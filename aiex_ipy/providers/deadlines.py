@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,8 +27,8 @@ class Deadlines:
     """
 
     __slots__ = (
-        "_begun", "_cancelling", "_current", "_cut", "_first_s", "_heard", "_idle_s", "_passed",
-        "_since", "_stopped", "_task", "_timer", "_total_s",
+        "_armed", "_begun", "_cancelling", "_current", "_cut", "_first_s", "_heard", "_idle_s",
+        "_loop", "_passed", "_since", "_stopped", "_task", "_timer", "_total_s",
     )  # fmt: skip
 
     def __init__(
@@ -48,9 +49,9 @@ class Deadlines:
 
     def begin(self) -> None:
         """Start the clocks; the running task reads from now on."""
-        from asyncio import current_task
+        from asyncio import current_task, get_running_loop
 
-        self._current = current_task
+        self._current, self._loop = current_task, get_running_loop()
         self._begun = monotonic()
         self.reading()
 
@@ -66,7 +67,9 @@ class Deadlines:
         self._task = None
         if not self._heard:
             self._heard = True
-            if self._timer is not None:  # it waits for the first word; the next may be due sooner
+            self._since = monotonic()
+            if self._timer is not None and self._due() < self._armed:
+                # It waits for the first word, and the next is due sooner.
                 self._timer.cancel()
                 self._timer = None
 
@@ -91,31 +94,33 @@ class Deadlines:
         # As `asyncio.timeout` does: a cancellation from outside that came as well goes first.
         return passed if cut.uncancel() <= self._cancelling else None
 
-    def _due(self) -> tuple[float, Passed] | None:
-        near, seconds = ("idle", self._idle_s) if self._heard else ("timeout", self._first_s)
-        since = self._since if self._heard else self._begun
-        both = []
-        if seconds is not None:
-            both.append((since + seconds, Passed(near, seconds)))
-        if self._total_s is not None:
-            both.append((self._begun + self._total_s, Passed("total_timeout", self._total_s)))
-        return min(both, default=None)
+    def _due(self) -> float:
+        """Return when the next deadline passes if nothing comes until then."""
+        if self._heard:
+            near = inf if self._idle_s is None else self._since + self._idle_s
+        else:
+            near = inf if self._first_s is None else self._begun + self._first_s
+        return near if self._total_s is None else min(near, self._begun + self._total_s)
 
     def _arm(self, now: float) -> None:
-        from asyncio import get_running_loop
-
-        due = self._due()
-        if due is not None:
-            self._timer = get_running_loop().call_later(max(0.0, due[0] - now), self._look)
+        self._armed = self._due()
+        if self._armed < inf:
+            self._timer = self._loop.call_later(max(0.0, self._armed - now), self._look)
 
     def _look(self) -> None:
         self._timer = None
-        due, now = self._due(), monotonic()
-        if self._task is None or due is None:
+        if self._task is None:
             return  # the consumer is busy: the clock runs again when it comes back
-        if now < due[0]:
+        due, now = self._due(), monotonic()
+        if now < due:
             self._arm(now)
             return
-        self._passed, self._cut = due[1], self._task
+        if self._total_s is not None and now >= self._begun + self._total_s:
+            self._passed = Passed("total_timeout", self._total_s)
+        elif self._heard:
+            self._passed = Passed("idle", self._idle_s or 0.0)
+        else:
+            self._passed = Passed("timeout", self._first_s or 0.0)
+        self._cut = self._task
         self._cancelling = self._task.cancelling()
         self._task.cancel()
