@@ -168,6 +168,29 @@ def test_batch_work_is_not_forgotten() -> None:
     run(test())
 
 
+def test_the_turn_of_batch_work_is_not_taken_by_who_comes() -> None:
+    """A question that comes when it is batch work's turn does not take the token it waits for."""
+
+    async def test() -> None:
+        gate = Gate(Limits(requests_per_minute=60, burst_size=1), "openai")
+        line = Line(gate)
+        line.ask("first")
+        await settled()
+        line.ask("step", batch=True)
+        for number in range(IN_A_ROW):
+            line.ask(f"question {number}")
+        await asyncio.sleep(IN_A_ROW + 0.5)
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        loop.now += 0.6  # the next token is there, and its timer has not fired yet
+        assert gate.next_in_s == 0.0
+        assert not gate.try_enter(batch=False)
+        await line.finish_as_they_come()
+        assert line.names[-1] == "step"
+
+    run(test())
+
+
 def test_one_slot_serves_both_sorts() -> None:
     """A server that answers one at a time is not closed to batch work."""
 
