@@ -8,6 +8,17 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is slow, which is no fault of what is tested; and what CI tries is tried again the
+# same, so that a change is not refused for a case that it has nothing to do with.
+settings.register_profile(
+    "aiex",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+)
+settings.load_profile("aiex")
 
 # Two threads collapse to a tenth of one thread's speed when the machine is busy: they spin
 # while they wait for each other. Kernels and commands the tests start inherit it.

@@ -44,13 +44,23 @@ def snapshot() -> Any:
 
 @cache
 def text_models() -> tuple[tuple[Any, Any], ...]:
-    """The models of two vendors and of two other hosts, with their providers."""
+    """The models of two vendors and of two other hosts, with their providers; those that the
+    library finds by their own names, which a few entries for whole families are not."""
     wanted = ("openai", "anthropic", "deepseek", "groq")
+
+    def is_found(provider: Any, model: Any) -> bool:
+        try:
+            snapshot().find_provider_model(model.id, None, provider.id, None)
+        except LookupError:
+            return False
+        return True
+
     return tuple(
         (provider, model)
         for provider in snapshot().providers
         if provider.id in wanted
         for model in provider.models
+        if is_found(provider, model)
     )
 
 
