@@ -161,6 +161,10 @@ class RoutingState:
             found = gates[key] = Gate(limits, instance.name)
         return found
 
+    def gates(self) -> list[Gate]:
+        """Return the gates of the running loop."""
+        return list(self._here().gates.values())
+
     def in_flight(self) -> InFlight:
         """Return the requests under way on the running loop that others may share."""
         return self._here().in_flight

@@ -146,26 +146,31 @@ class LoopbackServer:
         self._stop = asyncio.Event()
         connections: set[asyncio.Task[None]] = set()
 
-        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            assert task is not None
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                await _Connection(self, reader, writer).serve()
+
+        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            # No coroutine: one that is cancelled before its first step could close nothing.
+            task = asyncio.ensure_future(serve(reader, writer))
             connections.add(task)
             self.connections += 1
             self.open_connections += 1
-            try:
-                await _Connection(self, reader, writer).serve()
-            except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                pass
-            finally:
+
+            def ended(task: asyncio.Task[None]) -> None:
                 self.open_connections -= 1
                 connections.discard(task)
                 writer.transport.abort()
+
+            task.add_done_callback(ended)
 
         server = await asyncio.start_server(connected, "127.0.0.1", self.port, backlog=1024)
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._stop.wait()
         server.close()
+        for _ in range(5):  # steps of the loop, after which who was accepted just now is there
+            await asyncio.sleep(0)
         while connections:
             # Again and again: Python 3.11's `wait_for` loses a cancellation that comes just when
             # what it waits for is done (CPython issue 86296).
