@@ -412,22 +412,59 @@ def timeouts(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
     assert deadline(setter(), "openai") == 30.0
 
 
-def entered(settings: Settings, name: str, *, remote: bool, asked: int = 30) -> tuple[int, int]:
-    """Return how many of so many requests a provider's gate lets in at once, and how many wait."""
-    from aiex_ipy.errors import RateLimitError
-    from aiex_ipy.routing.gate import Gate, limits_for
+class Holding:
+    """A provider that answers nobody, and counts whom it has been asked by."""
 
-    async def ask() -> tuple[int, int]:
-        instance = settings.llm.providers[name]
-        gate = Gate(limits_for(instance, settings.llm, remote=remote, slots=None), name)
-        waiting = [asyncio.create_task(gate.enter(batch=False)) for _ in range(asked)]
-        await asyncio.sleep(0)
-        found = gate.running, gate.waiting
-        for task in waiting:
+    prompt_budget_tokens = None
+
+    def __init__(self, name: str) -> None:
+        self.name = self.kind = name
+        self.asked = 0
+
+    async def stream(self, request: ModelRequest, /) -> AsyncGenerator[Chunk, None]:
+        self.asked += 1
+        await asyncio.Event().wait()
+        yield TextDelta("")  # never
+
+    async def aclose(self) -> None:
+        pass
+
+
+def entered(settings: Settings, name: str, asked: int = 30) -> tuple[int, int, float]:
+    """Ask a provider so many questions. Return how many reach it at once, how many wait, and the
+    seconds until its rate allows the next."""
+    from aiex_ipy.errors import RateLimitError
+    from aiex_ipy.routing.gate import limits_for
+    from aiex_ipy.routing.state import RoutingState
+
+    async def ask() -> tuple[int, int, float]:
+        provider, state = Holding(name), RoutingState()
+        router = Router(settings, providers={name: provider}, state=state)  # type: ignore[dict-item]
+
+        async def one(number: int) -> None:
+            def request(target: Target) -> ModelRequest:
+                return ModelRequest(
+                    messages=(Message(role="user", content=f"{number}"),), max_tokens=9
+                )
+
+            async with aclosing(router.stream(request, Choice(provider=name))) as chunks:
+                async for _ in chunks:
+                    pass
+
+        asking = [asyncio.create_task(one(number)) for number in range(asked)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        remote = not router.is_local(name)
+        limits = limits_for(settings.llm.providers[name], settings.llm, remote=remote, slots=None)
+        gate = state.gate(settings.llm.providers[name], limits)
+        next_in_s = gate.next_in_s
+        refused = [each.exception() for each in asking if each.done()]
+        assert all(isinstance(each, RateLimitError) for each in refused)
+        for task in asking:
             task.cancel()
-        refused = await asyncio.gather(*waiting, return_exceptions=True)
-        assert sum(isinstance(each, RateLimitError) for each in refused) == asked - sum(found)
-        return found
+        await asyncio.gather(*asking, return_exceptions=True)
+        assert gate.running == gate.waiting == 0
+        return provider.asked, asked - provider.asked - len(refused), next_in_s
 
     return asyncio.run(ask())
 
@@ -435,47 +472,45 @@ def entered(settings: Settings, name: str, *, remote: bool, asked: int = 30) -> 
 @proves("llm.max_concurrent_requests", "llm.providers.NAME.max_concurrent_requests")
 def concurrent(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
     rate = "[llm.rate_limit]\nburst_size = 100\n"
-    assert entered(setter(rate), "openai", remote=True) == (10, 20)
-    settings = setter(
-        f"[llm]\nmax_concurrent_requests = 4\n{rate}{OPENAI}max_concurrent_requests = 3\n"
-    )
-    assert entered(settings, "anthropic", remote=True) == (4, 26)
-    assert entered(settings, "ollama", remote=False) == (30, 0)
-    assert entered(settings, "openai", remote=False) == (3, 27)
+    assert entered(setter(rate), "openai")[:2] == (10, 20)
+    own = f"{OPENAI}max_concurrent_requests = 3\n"
+    own += "[llm.providers.lm_studio]\nmax_concurrent_requests = 2\n"
+    settings = setter(f"[llm]\nmax_concurrent_requests = 4\n{rate}{own}")
+    assert entered(settings, "anthropic")[:2] == (4, 26)
+    assert entered(settings, "openai")[:2] == (3, 27)
+    assert entered(settings, "ollama")[:2] == (30, 0)
+    assert entered(settings, "lm_studio")[:2] == (2, 28)
 
 
 @proves("llm.rate_limit.burst_size", "llm.providers.NAME.burst_size")
 def burst(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
-    many = "[llm]\nmax_concurrent_requests = 100\n"
-    assert entered(setter(many), "openai", remote=True) == (10, 20)
-    settings = setter(f"{many}[llm.rate_limit]\nburst_size = 4\n{OPENAI}burst_size = 3\n")
-    assert entered(settings, "anthropic", remote=True) == (4, 26)
-    assert entered(settings, "ollama", remote=False) == (30, 0)
-    assert entered(settings, "openai", remote=False) == (3, 27)
+    many = "[llm]\nmax_concurrent_requests = 100\n[llm.rate_limit]\nrequests_per_minute = 1\n"
+    assert entered(setter(many), "openai")[:2] == (10, 20)
+    own = f"{OPENAI}burst_size = 3\n[llm.providers.lm_studio]\nburst_size = 2\n"
+    settings = setter(f"{many}burst_size = 4\n{own}")
+    assert entered(settings, "anthropic")[:2] == (4, 26)
+    assert entered(settings, "openai")[:2] == (3, 27)
+    assert entered(settings, "ollama")[:2] == (30, 0)
+    assert entered(settings, "lm_studio")[:2] == (2, 28)
 
 
 @proves("llm.rate_limit.requests_per_minute", "llm.providers.NAME.requests_per_minute")
 def per_minute(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
-    from aiex_ipy.routing.gate import Gate, limits_for
-
-    async def pause(settings: Settings, name: str) -> float:
-        instance = settings.llm.providers[name]
-        gate = Gate(limits_for(instance, settings.llm, remote=True, slots=None), name)
-        while gate.try_enter(batch=False):
-            gate.leave(batch=False)
-        return gate.next_in_s
-
+    many = "[llm]\nmax_concurrent_requests = 100\n"
     settings = setter(
-        f"[llm.rate_limit]\nrequests_per_minute = 2\n{OPENAI}requests_per_minute = 1\n"
+        f"{many}[llm.rate_limit]\nrequests_per_minute = 2\n{OPENAI}requests_per_minute = 1\n"
     )
-    assert 0 < asyncio.run(pause(setter(), "openai")) <= 1
-    assert 25 < asyncio.run(pause(settings, "anthropic")) <= 30
-    assert 50 < asyncio.run(pause(settings, "openai")) <= 60
+    assert entered(setter(many), "openai")[2] <= 1
+    assert 20 < entered(settings, "anthropic")[2] <= 30
+    assert 40 < entered(settings, "openai")[2] <= 60
+    assert entered(settings, "ollama")[2] == 0
 
 
 @proves("llm.max_queued_requests")
 def queued(place: Place, setter: Setter, patch: pytest.MonkeyPatch) -> None:
-    assert entered(setter("[llm]\nmax_queued_requests = 5\n"), "openai", remote=True) == (10, 5)
+    slow = "[llm.rate_limit]\nrequests_per_minute = 1\n"
+    assert entered(setter(slow), "openai")[:2] == (10, 20)
+    assert entered(setter(f"[llm]\nmax_queued_requests = 5\n{slow}"), "openai")[:2] == (10, 5)
 
 
 def there(server: LoopbackServer) -> str:
