@@ -35,6 +35,7 @@ OWN_FILES = {
     "aiex_ipy/providers/local_server.py": "the model server's state",
     "aiex_ipy/providers/model_store.py": "local models",
     "aiex_ipy/providers/wheel_download.py": "the download of a local model",
+    "aiex_ipy/testing/soak.py": "what Linux tells of this process's memory",
     "aiex_ipy/routing/response_cache.py": "answers kept for the same request again",
 }
 DOOR = "aiex_ipy/workspace/"

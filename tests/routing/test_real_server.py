@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
 
@@ -247,5 +247,45 @@ def test_a_prompt_that_cannot_be_cut_to_the_limit_is_an_error_that_names_it(at_h
             await ask(router, same)
         assert caught.value.limit_tokens == 512
         assert stubborn == [2]
+
+    use(work)
+
+
+def test_a_question_waits_for_one_batch_answer_at_most(at_home: Path) -> None:
+    """Six steps of a pipeline wait at the two slots of the server; the user's question goes before
+    all that have not begun, whatever their number."""
+
+    async def work(router: Router) -> None:
+        sent: list[tuple[str, int]] = []  # what is asked, and how many steps were done then
+        done = 0
+        begun = asyncio.Event()
+        provider = router.provider("embedded")
+        real = provider.stream
+
+        def stream(request: ModelRequest) -> AsyncGenerator[Chunk, None]:
+            sent.append((request.messages[0].content, done))
+            return real(request)
+
+        provider.stream = stream  # type: ignore[method-assign,assignment]
+
+        async def step(number: int) -> None:
+            nonlocal done
+            # Questions that differ: identical ones would share one answer.
+            build = question(f"Count from {number}.", max_tokens=24)
+            choice = Choice(provider="embedded", batch=True)
+            async with aclosing(router.stream(build, choice)) as chunks:
+                async for _ in chunks:
+                    begun.set()
+            done += 1
+
+        steps = [asyncio.create_task(step(number)) for number in range(6)]
+        await begun.wait()
+        before, done_before = len(sent), done
+        assert (await ask(router, question())).text
+        text, done_then = sent[before]
+        assert text == "Say hello."
+        assert done_then - done_before <= 1
+        await asyncio.gather(*steps)
+        assert done == 6
 
     use(work)
