@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -251,5 +252,5 @@ class GateStates(RuleBasedStateMachine):
         self.loop.close()
 
 
-TestGateStates = GateStates.TestCase
+TestGateStates = pytest.mark.slow(GateStates.TestCase)
 TestGateStates.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
