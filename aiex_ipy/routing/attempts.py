@@ -131,7 +131,7 @@ class Asked:
         self._entry: int | None = None
         self._entered = self._asked = False
         self.chars = 0
-        self._retries = 0
+        self._retries = self._times = 0
         self._shrunk = self._enlarged = False
 
     def begin(self, build: Callable[[Target], ModelRequest], *, alone: bool) -> None:
@@ -205,6 +205,7 @@ class Asked:
         assert self.request is not None
         self.chars = 0
         self._asked = True
+        self._times += 1
         self._log.debug(
             "asking %s, at most %d tokens", self.target.provider, self.request.max_tokens
         )
@@ -260,7 +261,7 @@ class Asked:
         verdict = judge(error, self._llm, alone=self._alone, here=self._here)
         self._note(error, verdict)
         request, self.error, self.pause_s = self.request, error, 0.0
-        error.attempts = self._retries + 1
+        error.attempts = max(1, self._times)
         assert request is not None
         if not self.speaks:
             again = self._mended(request, error)
@@ -329,7 +330,7 @@ class Asked:
                 first_token_ms=(
                     round((self._first_at - self._since) * 1000, 1) if self.speaks else None
                 ),
-                attempts=self._retries + 1,
+                attempts=self._times,
             ),
             unpriced=None if settled else self.instance,
         )

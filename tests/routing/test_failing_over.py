@@ -215,7 +215,7 @@ def test_a_prompt_that_is_too_long_is_cut_once_to_the_named_limit() -> None:
     assert budgets[0] is None
     assert budgets[1] is not None and 500 < budgets[1] < 1_000
     again = Place({"one": [too_long]})
-    with pytest.raises(ContextTooLongError):
+    with pytest.raises(ContextTooLongError, match="Asked 2 times"):
         asyncio.run(collect(again.router.stream(build, Choice())))
     assert again.asked("one") == 2
 
