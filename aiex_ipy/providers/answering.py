@@ -76,7 +76,7 @@ def _too_late(passed: Passed, peer: Peer) -> UnavailableError:
         "total_timeout": ("was not done within", "AIEX_LLM_TOTAL_TIMEOUT"),
     }[passed.code]
     return UnavailableError(
-        f"{peer.place} {what} {passed.seconds:g} s.",
+        f"{peer.asked} {what} {passed.seconds:g} s.",
         code=passed.code,
         hint=f"Raise {variable} (ms), or name another provider.",
         **peer.details(),
@@ -97,13 +97,13 @@ def _ending(
         return [TextDelta(found), finish]
     if finish.reason == "length":
         raise EmptyAnswerError(
-            f"Model {peer.model!r} of {peer.label} spent its whole token limit before"
+            f"Model {peer.model!r} of {peer.whom} spent its whole token limit before"
             " any visible word.",
             hint="Raise max_tokens.",
             **peer.details(),
         )
     raise EmptyAnswerError(
-        f"Model {peer.model!r} of {peer.label} answered nothing.",
+        f"Model {peer.model!r} of {peer.whom} answered nothing.",
         hint="Ask again, or name another model.",
         **peer.details(),
     )
@@ -111,7 +111,7 @@ def _ending(
 
 def _ended_early(peer: Peer) -> UnavailableError:
     return UnavailableError(
-        f"{peer.place} ended the answer without its last event.",
+        f"{peer.asked} ended the answer without its last event.",
         code="stream_incomplete",
         hint="Try again.",
         **peer.details(),

@@ -22,8 +22,8 @@ from aiex_ipy.messages import (
     ToolCallDelta,
     Usage,
 )
-from aiex_ipy.providers.faults import HttpFault
-from aiex_ipy.providers.framing import Events, decoded
+from aiex_ipy.providers.faults import Failure, HttpFault
+from aiex_ipy.providers.framing import Events, decoded, is_json
 from aiex_ipy.providers.schema import in_words, strict_schema
 from aiex_ipy.providers.vendor_sdk import VendorProvider
 
@@ -71,6 +71,7 @@ class MessagesDecoder:
 
     def __init__(self) -> None:
         self.heard = self.finished = self.ended = False
+        self.failure: Failure | None = None
         self.skipped = self.thought = 0
         self._events = Events()
         self._calls: dict[int, int] = {}
@@ -81,36 +82,33 @@ class MessagesDecoder:
         self._output: int | None = None
 
     def feed(self, data: bytes) -> list[Chunk]:
-        """Take bytes of the stream; raises HttpFault for an error event."""
+        """Take bytes of the stream. What stands before an error is given out, the error kept."""
         chunks: list[Chunk] = []
         texts: list[str] = []
-        for data_of_event in self._events.feed(data):
-            event = self._read(data_of_event)
-            if event is None or self.ended:
-                continue
-            delta = event.delta
-            if event.type == "content_block_delta" and delta is not None:
-                self.heard = True
-                if delta.text:
-                    texts.append(delta.text)
-                    continue
-                self.thought += bool(delta.thinking)
-            if event.type != "ping":
-                if texts:
-                    chunks.append(TextDelta("".join(texts)))
-                    texts.clear()
-                self._take(event, chunks)
+        if self.ended or self.failure is not None:
+            return chunks
+        try:
+            self._take_all(self._events.feed(data), chunks, texts)
+            self.failure = self._events.failure
+        except HttpFault as fault:
+            self.failure = fault
         if texts:
             chunks.append(TextDelta("".join(texts)))
         return chunks
 
     def whole(self, body: bytes) -> list[Chunk]:
-        """Take the body of an answer that was not streamed."""
+        """Take the body of an answer that was not streamed; raises HttpFault for an error.
+
+        The end of its JSON is the end of the answer, whatever else it holds.
+        """
         chunks: list[Chunk] = []
         message = decoded(body, _messages)
-        if message is None or not (message.content or message.stop_reason):
+        if message is None:
+            self.heard = self.finished = self.ended = is_json(body)
             return chunks
-        self.heard = True
+        if message.error:
+            raise HttpFault(200, {}, {"error": message.error})
+        self.heard = self.finished = self.ended = True
         self._take_message(message)
         for index, block in enumerate(message.content or ()):
             if block.text:
@@ -135,12 +133,31 @@ class MessagesDecoder:
             usage=Usage(input_tokens=self._input, output_tokens=self._output),
         )
 
+    def _take_all(self, events: list[bytes], chunks: list[Chunk], texts: list[str]) -> None:
+        for data in events:
+            event = self._read(data)
+            if event is None or self.ended:
+                continue
+            delta = event.delta
+            if event.type == "content_block_delta" and delta is not None:
+                self.heard = True
+                if delta.text:
+                    if not self.finished:
+                        texts.append(delta.text)
+                    continue
+                self.thought += bool(delta.thinking)
+            if event.type != "ping":
+                if texts:
+                    chunks.append(TextDelta("".join(texts)))
+                    texts.clear()
+                self._take(event, chunks)
+
     def _read(self, data: bytes) -> _Event | None:
         event = decoded(data, _events)
         if event is None:
             self.skipped += 1
             return None
-        if event.error is not None:
+        if event.error and not self.finished:
             raise HttpFault(200, {}, {"error": event.error})
         return event
 
@@ -149,23 +166,26 @@ class MessagesDecoder:
         delta = event.delta
         if event.type == "message_start" and event.message is not None:
             self._take_message(event.message)
-        elif event.type == "content_block_start" and event.content_block is not None:
-            block = event.content_block
-            if block.text:
-                chunks.append(TextDelta(block.text))
-            elif block.type == "tool_use":
-                chunks.append(self._call(event.index, block, ""))
-        elif event.type == "content_block_delta" and delta is not None:
-            if delta.partial_json and event.index in self._calls:
-                chunks.append(
-                    ToolCallDelta(index=self._calls[event.index], arguments=delta.partial_json)
-                )
         elif event.type == "message_delta" and delta is not None:
             if event.usage is not None:
                 self._take_usage(event.usage)
             self._end(delta.stop_reason, delta.stop_details)
         elif event.type == "message_stop":
             self.finished = self.ended = True
+        elif not self.finished:  # after a doubled end nothing counts
+            self._take_block(event, chunks)
+
+    def _take_block(self, event: _Event, chunks: list[Chunk]) -> None:
+        delta, block = event.delta, event.content_block
+        if event.type == "content_block_start" and block is not None:
+            if block.text:
+                chunks.append(TextDelta(block.text))
+            elif block.type == "tool_use":
+                chunks.append(self._call(event.index, block, ""))
+        elif delta is not None and delta.partial_json and event.index in self._calls:
+            chunks.append(
+                ToolCallDelta(index=self._calls[event.index], arguments=delta.partial_json)
+            )
 
     def _take_message(self, message: _Message) -> None:
         self._model = message.model
@@ -178,7 +198,7 @@ class MessagesDecoder:
 
     def _end(self, reason: str | None, details: _Details | None) -> None:
         if reason:
-            self._stop_reason = reason
+            self._stop_reason = self._stop_reason or reason
             self.finished = True
         if details is not None:
             self._refusal = details.explanation or details.category or ""
@@ -284,6 +304,7 @@ class _Message(Struct):
     stop_reason: str | None = None
     stop_details: _Details | None = None
     usage: _Tokens | None = None
+    error: Any = None
 
 
 class _Delta(Struct):

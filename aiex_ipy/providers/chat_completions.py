@@ -20,8 +20,8 @@ from aiex_ipy.messages import (
     ToolCallDelta,
     Usage,
 )
-from aiex_ipy.providers.faults import HttpFault
-from aiex_ipy.providers.framing import Events, decoded
+from aiex_ipy.providers.faults import Failure, HttpFault
+from aiex_ipy.providers.framing import Events, decoded, is_json
 from aiex_ipy.providers.schema import strict_schema
 
 
@@ -88,12 +88,14 @@ class ChatDecoder:
     """Bytes of one answer in, chunks out; text that arrives together leaves as one delta.
 
     `heard` is True once a real event came (comments do not count), `finished` once the answer
-    is whole, `ended` once the wire said so. `thought` counts words of thinking, which are not
-    shown, `skipped` events in no form we know. `free` says that the tokens cost nothing.
+    is whole, `ended` once the wire said so, `failure` what ended it instead. `thought` counts words
+    of thinking, which are not shown, `skipped` events in no form we know. `free` says that the
+    tokens cost nothing.
     """
 
     def __init__(self, *, free: bool = False) -> None:
         self.heard = self.finished = self.ended = False
+        self.failure: Failure | None = None
         self.skipped = self.thought = 0
         self._events = Events()
         self._free = free
@@ -104,23 +106,35 @@ class ChatDecoder:
         self._called = False
 
     def feed(self, data: bytes) -> list[Chunk]:
-        """Take bytes of the stream; raises HttpFault for an error event."""
+        """Take bytes of the stream. What stands before an error is given out, the error kept."""
         chunks: list[Chunk] = []
         texts: list[str] = []
-        for event in self._events.feed(data):
-            if event == b"[DONE]":
-                self.heard = self.finished = self.ended = True
-                break
-            self._take(event, chunks, texts)
+        if self.ended or self.failure is not None:
+            return chunks
+        try:
+            for event in self._events.feed(data):
+                if event == b"[DONE]":
+                    self.heard = self.finished = self.ended = True
+                    break
+                self._take(event, chunks, texts)
+            else:
+                self.failure = self._events.failure
+        except HttpFault as fault:
+            self.failure = fault
         if texts:
             chunks.append(TextDelta("".join(texts)))
         return chunks
 
     def whole(self, body: bytes) -> list[Chunk]:
-        """Take the body of an answer that was not streamed."""
+        """Take the body of an answer that was not streamed; raises HttpFault for an error.
+
+        The end of its JSON is the end of the answer, whatever else it holds.
+        """
         chunks: list[Chunk] = []
         texts: list[str] = []
         self._take(body, chunks, texts)
+        if self.heard or is_json(body):
+            self.heard = self.finished = self.ended = True
         return [TextDelta("".join(texts)), *chunks] if texts else chunks
 
     def finish(self) -> Finish | None:
@@ -173,7 +187,7 @@ class ChatDecoder:
         if event is None:
             self.skipped += 1
             return None
-        if event.error is not None:
+        if event.error and not self.finished:
             raise HttpFault(200, {}, {"error": event.error})
         if event.usage is not None:
             self._tokens = event.usage

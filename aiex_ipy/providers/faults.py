@@ -7,7 +7,7 @@ never a key, never an HTML page.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -25,10 +25,12 @@ from aiex_ipy.errors import (
     RateLimitError,
     UnavailableError,
 )
+from aiex_ipy.providers.server_hints import Lengths, hint_s, retry_after_s, told_lengths
 from aiex_ipy.providers.unreachable import TransportFault, chain, why
 
 _LOOKED_AT = 4000  # characters of a server's own words that are looked at
 _SHOWN = 300  # characters of a server's own words that are shown
+_READ = 2000  # and that are searched for numbers
 
 
 class Peer(Struct, kw_only=True):
@@ -66,6 +68,16 @@ class Peer(Struct, kw_only=True):
         """Label and, once it is known, address at the beginning of a sentence."""
         return f"{self.subject} at {self.address!r}" if self.base_url else self.subject
 
+    @property
+    def whom(self) -> str:
+        """Label and, once it is known, address within a sentence."""
+        return f"{self.label} at {self.address!r}" if self.base_url else self.label
+
+    @property
+    def asked(self) -> str:
+        """Label, address and model, as far as they are known, at the beginning of a sentence."""
+        return f"{self.place} (model {self.model!r})" if self.model else self.place
+
     def details(self) -> dict[str, Any]:
         """Return what every error carries."""
         return {"provider": self.provider, "model": self.model}
@@ -92,6 +104,10 @@ class HttpFault(Exception):
         self.status, self.headers, self.body = status, headers, body
 
 
+Failure = HttpFault | TransportFault
+"""What ends a stream instead of its last event."""
+
+
 def from_exception(error: Exception, peer: Peer, *, partial: str | None = None) -> AiexError:
     """Map any exception of the SDKs, of httpx2 or of the sockets below.
 
@@ -109,7 +125,8 @@ def interrupted(
     """Return the error for an answer cut after its first delta; `reason` is the code of the cut."""
     told = f" {because}" if because else " The stream ended without its last event."
     return InterruptedAnswerError(
-        f"The answer of {peer.label} was cut after {len(partial)} characters.{told}",
+        f"The answer of model {peer.model!r} of {peer.label} was cut after"
+        f" {len(partial)} characters.{told}",
         hint="Ask again; the text received so far is kept in `partial`.",
         partial=partial,
         reason=reason,
@@ -135,7 +152,7 @@ def _foreign(error: Exception, peer: Peer) -> ProviderError:
         return _unreachable(links, peer)
     if names & {"TimeoutException", "TimeoutError", "APITimeoutError"}:
         return UnavailableError(
-            f"{peer.place} did not answer in time.",
+            f"{peer.asked} did not answer in time.",
             code="timeout",
             hint="Raise AIEX_LLM_TIMEOUT or try again.",
             **peer.details(),
@@ -185,105 +202,138 @@ _OUT_OF_MONEY = {
     "contract_spend_limit_reached",
     "enforced_spend_limit_reached",
 }
+_TOO_LONG = {"context_length_exceeded", "exceed_context_size_error", "request_too_large"}
+_BAD_KEY = {"authentication_error", "permission_error", "invalid_api_key"}
+_RATE = {"rate_limit_error", "rate_limit_exceeded"}
+_TRANSIENT = {"overloaded_error", "server_error", "api_error", "timeout_error"}
+
+
+class _Said(NamedTuple):
+    """An error as a server tells it: status, headers, the names it gives, and its own words, cut
+    and without the key; `details` is what ours will carry."""
+
+    status: int
+    headers: Mapping[str, str]
+    kinds: set[str]
+    words: str
+    lengths: Lengths | None
+    details: dict[str, Any]
+
+    @property
+    def quoted(self) -> str:
+        return f" It says: {self.words!r}." if self.words else ""
 
 
 def from_status(status: int, headers: Mapping[str, str], body: object, peer: Peer) -> ProviderError:
     """Map an HTTP status, or an error event inside a stream (status 200), to our error.
 
-    The error's own type counts before the status: inside a stream there is no other.
+    The error's own type counts before the status: inside a stream there is no other, but where
+    its code is a status (as llama.cpp's and OpenRouter's is).
     """
     fault = _fault(body)
-    kinds = {fault["type"], fault["code"], fault["cause"]}
-    said = _words(fault["message"], peer)
-    told = f" It says: {said!r}." if said else ""
-    at = peer.place
-    details: dict[str, Any] = {**peer.details(), "status": status}
-    if kinds & _OUT_OF_MONEY or status == 402:
+    if status == 200 and fault["code"].isdigit() and 400 <= int(fault["code"]) < 600:
+        status = int(fault["code"])
+    said = _Said(
+        status,
+        headers,
+        {fault["type"], fault["code"], fault["cause"]},
+        _words(fault["message"], peer),
+        _lengths(fault, status),
+        {**peer.details(), "status": status},
+    )
+    return _of_account(said, peer) or _of_request(said, peer) or _of_server(said, peer)
+
+
+def _of_account(said: _Said, peer: Peer) -> ProviderError | None:
+    """Quota, key and rate."""
+    status, kinds, details = said.status, said.kinds, said.details
+    # Anthropic tells it with status 400, in words only.
+    if kinds & _OUT_OF_MONEY or status == 402 or "credit balance is too low" in said.words:
         return QuotaError(
-            f"The account at {peer.label} is empty.",
+            f"The account at {peer.whom} is empty.",
             hint="Add credit there, or set AIEX_FALLBACK_PROVIDER.",
             **details,
         )
-    if (
-        kinds
-        & {
-            "context_length_exceeded",
-            "exceed_context_size_error",
-            "request_too_large",
-        }
-        or status == 413
-    ):
-        limit = fault["n_ctx"]
-        tells = f" of {limit} tokens" if limit else ""
-        return ContextTooLongError(
-            f"The prompt does not fit the context{tells} of model {peer.model!r}.{told}",
-            hint="Ask about less, or name a model with a larger context.",
-            limit_tokens=limit,
-            prompt_tokens=fault["n_prompt_tokens"],
-            **details,
-        )
-    if kinds & {"authentication_error", "permission_error", "invalid_api_key"} or status in (
-        401,
-        403,
-    ):
+    if kinds & _BAD_KEY or status in (401, 403):
         # The server's own words quote parts of the key, so they are not shown.
         return CredentialsError(
-            f"{at} refused the key (status {status}).", hint=peer.key_remedy, **details
+            f"{peer.place} refused the key (status {status}).", hint=peer.key_remedy, **details
         )
-    if kinds & {"rate_limit_error", "rate_limit_exceeded"} or status == 429:
-        wait = retry_after_s(headers)
+    if (kinds & _RATE and status != 413) or status == 429:
+        wait = retry_after_s(said.headers)
+        if wait is None:
+            wait = hint_s((k.encode(), v.encode()) for k, v in said.headers.items()) or None
         asks = f" and asks to wait {wait:g} s" if wait is not None else ""
         return RateLimitError(
-            f"{peer.subject} limits the rate of requests{asks}.",
+            f"{peer.asked} limits the rate of requests{asks}.",
             hint="Wait and ask again, or set AIEX_FALLBACK_PROVIDER.",
             retry_after_s=wait,
             **details,
         )
-    if (
-        "model_not_found" in kinds
-        or (status == 404 and "not_found_error" in kinds)
-        or (status == 404 and "model" in said.lower())
-    ):
+    return None
+
+
+def _of_request(said: _Said, peer: Peer) -> ProviderError | None:
+    """Length of the prompt, and the model."""
+    status, kinds, details, told = said.status, said.kinds, said.details, said.quoted
+    if kinds & _TOO_LONG or status == 413 or said.lengths is not None:
+        limit, prompt = said.lengths or Lengths()
+        tells = f" of {limit} tokens" if limit else ""
+        return ContextTooLongError(
+            f"The prompt does not fit the context{tells} of model {peer.model!r}"
+            f" of {peer.whom}.{told}",
+            hint="Ask about less, or name a model with a larger context.",
+            limit_tokens=limit,
+            prompt_tokens=prompt,
+            **details,
+        )
+    missing = "not_found_error" in kinds or "model" in said.words.lower()
+    if "model_not_found" in kinds or (status == 404 and missing):
         return ProviderError(
-            f"{at} has no model {peer.model!r}.",
+            f"{peer.place} has no model {peer.model!r}.",
             code="model_not_found",
             hint="List its models with `aiex llm models` and name one with --model.",
             **details,
         )
-    if kinds & {"overloaded_error", "server_error", "api_error", "timeout_error"} or (
-        status >= 500 or status in (408, 409, 425)
-    ):
+    return None
+
+
+def _of_server(said: _Said, peer: Peer) -> ProviderError:
+    """All that is wrong with the server, or with how it is asked."""
+    status, kinds, details, told = said.status, said.kinds, said.details, said.quoted
+    if kinds & _TRANSIENT or status >= 500 or status in (408, 409, 425):
         shown = f"status {status}" if status != 200 else "an error"
         return UnavailableError(
-            f"{at} answered with {shown}.{told}",
+            f"{peer.asked} answered with {shown}.{told}",
             code="overloaded" if "overloaded_error" in kinds or status == 529 else "unavailable",
             hint="Try again later, or set AIEX_FALLBACK_PROVIDER.",
-            retry_after_s=retry_after_s(headers),
+            retry_after_s=retry_after_s(said.headers),
             **details,
         )
     if status == 200:
         return UnavailableError(
-            f"{at} broke off with an error.{told}",
+            f"{peer.asked} broke off with an error.{told}",
             code="server_error",
             hint="Try again, or set AIEX_FALLBACK_PROVIDER.",
             **details,
         )
     if 300 <= status < 400:
         return ProtocolError(
-            f"{at} redirects to {headers.get('location', '?')!r}, which is not followed.",
+            f"{peer.place} redirects to {said.headers.get('location', '?')!r}, which is not"
+            " followed.",
             code="redirect",
             hint="Set the base URL to the address that answers itself.",
             **details,
         )
-    if status in (404, 405, 501):
+    if status in (404, 405):
         return ProtocolError(
-            f"{at} has no such address under {peer.base_url!r} (status {status}).{told}",
+            f"{peer.place} has no such address under {peer.base_url!r} (status {status}).{told}",
             code="not_found",
             hint="Check the base URL; most servers want it to end in /v1.",
             **details,
         )
     return ProviderError(
-        f"{at} refused the request (status {status}).{told}",
+        f"{peer.asked} refused the request (status {status}).{told}",
         code="bad_request",
         hint="Check model and options, or name another provider.",
         **details,
@@ -300,28 +350,14 @@ def wrong_content(content_type: str, peer: Peer) -> ProtocolError:
     )
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return the wait in seconds that the server asks for; None when it does not say.
-
-    An HTTP date is taken against the response's own `Date`, so a wrong clock here does no harm.
-    Source: RFC 9110, section 10.2.3; `retry-after-ms` as both vendors' SDKs read it.
-    """
-    for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        try:
-            return max(0.0, float(headers[name]) / scale)
-        except (KeyError, ValueError):
-            continue
-    if "retry-after" not in headers:
+def _lengths(fault: dict[str, Any], status: int) -> Lengths | None:
+    """Return the token counts of a prompt that is too long; None when that is not the fault."""
+    if status not in (200, 400, 413, 422, 500):  # 500 is llama.cpp's and LM Studio's, at times
         return None
-    from datetime import UTC, datetime
-    from email.utils import parsedate_to_datetime
-
-    try:
-        until = parsedate_to_datetime(headers["retry-after"])
-        since = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
-        return max(0.0, (until - since).total_seconds())
-    except (ValueError, TypeError):
-        return None
+    counted = Lengths(limit=fault["n_ctx"], prompt=fault["n_prompt_tokens"])
+    if counted.limit is not None:
+        return counted
+    return told_lengths(fault["message"][:_READ])
 
 
 def _fault(body: object) -> dict[str, Any]:
@@ -331,7 +367,7 @@ def _fault(body: object) -> dict[str, Any]:
     if isinstance(body, str):
         import contextlib
 
-        with contextlib.suppress(msgspec.DecodeError):
+        with contextlib.suppress(msgspec.DecodeError, RecursionError):
             body = msgspec.json.decode(body)
     inner = body.get("error", body) if isinstance(body, Mapping) else body
     found: dict[str, Any] = {"type": "", "code": "", "cause": "", "message": ""}
@@ -339,7 +375,7 @@ def _fault(body: object) -> dict[str, Any]:
     if isinstance(inner, Mapping):
         found["type"] = str(inner.get("type") or "")
         found["code"] = str(inner.get("code") or "")
-        found["message"] = str(inner.get("message") or "")
+        found["message"] = str(inner.get("message") or inner.get("detail") or "")
         details = inner.get("details")  # Anthropic's own place for the cause
         if isinstance(details, Mapping):
             found["cause"] = str(details.get("error_code") or "")

@@ -24,8 +24,8 @@ from aiex_ipy.messages import (
     ToolCallDelta,
     Usage,
 )
-from aiex_ipy.providers.faults import HttpFault, Peer
-from aiex_ipy.providers.framing import Lines, decoded
+from aiex_ipy.providers.faults import Failure, HttpFault, Peer
+from aiex_ipy.providers.framing import Lines, decoded, is_json
 from aiex_ipy.providers.schema import strict_schema
 from aiex_ipy.providers.wire import WireProvider, http_url
 
@@ -149,18 +149,35 @@ class OllamaDecoder:
 
     def __init__(self) -> None:
         self.heard = self.finished = self.ended = False
+        self.failure: Failure | None = None
         self.skipped = self.thought = 0
         self._lines = Lines()
         self._last: _Line | None = None
         self._calls = 0
 
     def feed(self, data: bytes) -> list[Chunk]:
-        """Take bytes of the stream; raises HttpFault for an error line."""
-        return self._taken(self._lines.feed(data))
+        """Take bytes of the stream. What stands before an error is given out, the error kept."""
+        chunks: list[Chunk] = []
+        if self.ended or self.failure is not None:
+            return chunks
+        try:
+            self._take(self._lines.feed(data), chunks)
+            self.failure = self._lines.failure
+        except HttpFault as fault:
+            self.failure = fault
+        return chunks
 
     def whole(self, body: bytes) -> list[Chunk]:
-        """Take the body of an answer that was not streamed."""
-        return self._taken(body.split(b"\n"))
+        """Take the body of an answer that was not streamed; raises HttpFault for an error.
+
+        Several lines are a stream that was not asked for, which ends with its last line only.
+        """
+        chunks: list[Chunk] = []
+        one = is_json(body)
+        self._take([body] if one else body.split(b"\n"), chunks)
+        if one and not chunks and self._last is None:
+            self.heard, self._last = True, _Line()  # an answer that holds none
+        return chunks
 
     def finish(self) -> Finish | None:
         """Return the last chunk, or None when the answer was cut."""
@@ -177,30 +194,31 @@ class OllamaDecoder:
             ),
         )
 
-    def _taken(self, lines: list[bytes]) -> list[Chunk]:
-        chunks: list[Chunk] = []
+    def _take(self, lines: list[bytes], chunks: list[Chunk]) -> None:
         texts: list[str] = []
-        for data in lines:
-            line = self._read(data)
-            if line is None or self.finished:
-                continue
-            self.heard = True
-            if line.message is not None:
-                if line.message.content:
-                    texts.append(line.message.content)
-                elif line.message.thinking:
-                    self.thought += 1
-                for call in line.message.tool_calls or ():
-                    if texts:
-                        chunks.append(TextDelta("".join(texts)))
-                        texts.clear()
-                    chunks.append(self._call(call))
-            if line.done:
-                self._last = line
-                self.finished = self.ended = True
-        if texts:
-            chunks.append(TextDelta("".join(texts)))
-        return chunks
+        try:
+            for data in lines:
+                line = self._read(data)
+                if line is None:
+                    continue
+                self.heard = True
+                if line.message is not None:
+                    if line.message.content:
+                        texts.append(line.message.content)
+                    elif line.message.thinking:
+                        self.thought += 1
+                    for call in line.message.tool_calls or ():
+                        if texts:
+                            chunks.append(TextDelta("".join(texts)))
+                            texts.clear()
+                        chunks.append(self._call(call))
+                if line.done:
+                    self._last = line
+                    self.finished = self.ended = True
+                    break
+        finally:
+            if texts:
+                chunks.append(TextDelta("".join(texts)))
 
     def _read(self, data: bytes) -> _Line | None:
         if not data.strip():

@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from aiex_ipy.config.settings import ProviderSettings, Secret, Settings
-from aiex_ipy.errors import AiexError, CredentialsError, UnavailableError
+from aiex_ipy.errors import AiexError, CredentialsError, UnavailableError, near_miss
 from aiex_ipy.messages import Chunk, Finish, ModelInfo, ModelRequest, Opened
 from aiex_ipy.providers.answering import whole
 from aiex_ipy.providers.deadlines import Deadlines
-from aiex_ipy.providers.faults import HttpFault, Peer, from_exception, wrong_content
+from aiex_ipy.providers.faults import Failure, HttpFault, Peer, from_exception, wrong_content
+from aiex_ipy.providers.server_hints import hint_s
 from aiex_ipy.providers.unreachable import is_loopback as is_loopback
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ UNSTREAMED = 20
 """An answer in one piece comes when all of it is made, so its first byte gets this many times the
 deadline: 600 s at the default of 30 s, which is the SDKs' own."""
 
+NEAR_MODELS_S = 2.0
+"""How long the listing is waited for that tells which models there are, when one is not."""
+
 UNVERIFIED = "certificates are not checked, because network.ssl_verify is false"
 
 
@@ -37,13 +41,15 @@ class Decoder(Protocol):
     """A wire without I/O: bytes in, chunks out.
 
     `heard` is True once a real event came, `finished` once the answer is whole, `ended` once the
-    wire said that nothing follows. `thought` counts words of thinking, of which no chunk is made.
+    wire said that nothing follows. `failure` is the error that ended it instead, after the chunks
+    that stand before it. `thought` counts words of thinking, of which no chunk is made.
     """
 
     heard: bool
     thought: int
     finished: bool
     ended: bool
+    failure: Failure | None
 
     def feed(self, data: bytes) -> list[Chunk]: ...
     def whole(self, body: bytes) -> list[Chunk]: ...
@@ -164,11 +170,22 @@ class WireProvider:
         peer.model = model
         decoder = self.decoder()
         notes = (note, self.check(model), self._unverified(url))
-        opened = Opened(
-            provider=self.name, model=model, note="; ".join(part for part in notes if part)
-        )
         body = self.body(request, model)
-        response = await self.send(url, key, self.path, body, stream=request.stream)
+        try:
+            response = await self.send(url, key, self.path, body, stream=request.stream)
+        except Exception as error:
+            mapped = from_exception(error, peer)
+            if mapped.code == "model_not_found":
+                mapped.hint = await self._near_models(peer.model) or mapped.hint
+            if mapped is error:
+                raise
+            raise mapped from error
+        opened = Opened(
+            provider=self.name,
+            model=model,
+            note="; ".join(part for part in notes if part),
+            wait_s=hint_s(response.headers.raw),
+        )
         if request.stream and not _is_whole(response):
             async with aclosing(_streamed(response, decoder, opened, deadlines)) as chunks:
                 async for chunk in chunks:
@@ -182,8 +199,20 @@ class WireProvider:
         finish = decoder.finish()
         if finish is not None:
             yield finish
-        elif not decoder.heard:
+        elif not decoder.heard and not (request.stream and _is_a_stream(response)):
             raise wrong_content(response.headers.get("content-type", ""), peer)
+
+    async def _near_models(self, model: str) -> str:
+        """Return a hint that names the models there are, those like `model` first; `""` when the
+        server does not tell them soon."""
+        import asyncio
+
+        try:
+            async with asyncio.timeout(NEAR_MODELS_S):
+                names = tuple(each.name for each in await self.models())
+        except (AiexError, TimeoutError):
+            return ""
+        return near_miss(model, names) if names else ""
 
     def _unverified(self, url: str) -> str:
         """Return a warning, once, when whoever answers is believed without a certificate."""
@@ -305,6 +334,12 @@ def _closing(client: Client) -> AsyncGenerator[None, None]:
     return closing
 
 
+def _is_a_stream(response: httpx2.Response) -> bool:
+    """Return whether a server says that its answer is a stream, of one wire or the other."""
+    kind: str = response.headers.get("content-type", "")
+    return kind.partition(";")[0].strip() in ("text/event-stream", "application/x-ndjson")
+
+
 def _is_whole(response: httpx2.Response) -> bool:
     """Return whether a server answered in one piece, whatever it was asked for."""
     kind: str = response.headers.get("content-type", "")
@@ -364,6 +399,8 @@ async def _streamed(
                 deadlines.stop()
                 await _rest(read, decoder)
                 break
+            if decoder.failure is not None:
+                raise decoder.failure
     finally:
         await response.aclose()
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiex_ipy.errors import ProtocolError
 from aiex_ipy.messages import Answer, Chunk, TextDelta, ToolCall
 from aiex_ipy.providers.anthropic import MessagesDecoder
 from aiex_ipy.providers.chat_completions import ChatDecoder
@@ -97,11 +96,15 @@ def test_an_event_without_end_is_no_event():
 
 
 def test_an_endless_event_is_refused():
-    """One event cannot take all memory."""
-    lines = Lines()
-    with pytest.raises(ProtocolError):
+    """One event cannot take all memory, be it one line or many; what stood before it is kept."""
+    for frames, piece in (
+        (Lines(), b"x" * (1 << 20)),
+        (Events(), b"data:" + b"x" * (1 << 20) + b"\n"),
+    ):
+        assert frames.feed(b"data: 1\n\n" + piece)
         for _ in range(MAX_FRAME_BYTES // (1 << 20) + 1):
-            lines.feed(b"x" * (1 << 20))
+            assert frames.feed(piece) == []
+        assert frames.failure.code == "too_large"
 
 
 DELTAS = {
@@ -172,12 +175,38 @@ ERRORS = {
 
 
 @WIRES
-def test_an_error_inside_a_stream_is_raised(wire):
-    """Status 200 says nothing about how a stream goes on."""
+def test_an_error_inside_a_stream_ends_it(wire):
+    """Status 200 says nothing about how a stream goes on; what stood before the error is kept."""
     decoder = DECODERS[wire]()
-    decoder.feed(DELTAS[wire] % b"one")
-    with pytest.raises(HttpFault):
-        decoder.feed(ERRORS[wire])
+    more = DELTAS[wire] % b"two"
+    assert text_of(decoder.feed(DELTAS[wire] % b"one" + ERRORS[wire] + more)) == "one"
+    assert isinstance(decoder.failure, HttpFault)
+    assert decoder.feed(more) == []
+    assert decoder.finish() is None
+
+
+@pytest.mark.parametrize("decoder", [ChatDecoder, MessagesDecoder])
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (b"event: error\ndata: upstream exploded\n\n", "upstream exploded"),
+        (b'event:error\r\ndata:{"message": "no"}\r\n\r\n', {"message": "no"}),
+        (b'event: error\ndata: {"error": {"message": "no"}}\n\n', {"message": "no"}),
+        (b'error: {"message": "no"}\n\n', {"message": "no"}),
+        (b"event: error\ndata: [1]\n\n", "[1]"),
+    ],
+)
+def test_an_error_event_is_one_whatever_its_data(decoder, event, told):
+    """Gateways put plain text into it; old llama.cpp has a field of its own."""
+    decoder = decoder()
+    assert decoder.feed(event) == []
+    assert decoder.failure.body == {"error": told}
+
+
+@pytest.mark.parametrize("wire", ["openai", "anthropic", "ollama"])
+def test_a_byte_order_mark_costs_no_words(wire):
+    """Some proxies put one before the first event."""
+    assert text_of(DECODERS[wire]().feed(b"\xef\xbb\xbf" + DELTAS[wire] % b"one")) == "one"
 
 
 def test_words_after_the_finish_reason_do_not_count():
@@ -204,3 +233,57 @@ def test_a_stream_of_messages_without_its_start_is_tolerated():
     chunks = decoder.feed(DELTAS["anthropic"] % b"one" + end)
     assert text_of(chunks) == "one"
     assert decoder.finish().reason == "stop"
+
+
+def test_a_doubled_end_of_messages_changes_nothing():
+    """The first end counts, words after it do not, and usage is not added up."""
+    decoder = MessagesDecoder()
+    end = b"""data: {"type": "message_delta", "delta": {"stop_reason": "%b"},
+data: "usage": {"output_tokens": 5}}
+
+"""
+    chunks = decoder.feed(DELTAS["anthropic"] % b"one" + end % b"max_tokens")
+    chunks += decoder.feed(DELTAS["anthropic"] % b"two" + end % b"end_turn")
+    assert text_of(chunks) == "one"
+    assert decoder.finish().reason == "length"
+    assert decoder.finish().usage.output_tokens == 5
+
+
+@pytest.mark.parametrize(
+    ("wire", "body"),
+    [
+        ("openai", b'{"choices": []}'),
+        ("openai", b'{"choices": null}'),
+        ("openai", b'{"choices": "none"}'),
+        ("openai", b'{"hello": 1}'),
+        ("anthropic", b'{"content": []}'),
+        ("anthropic", b'{"content": null, "stop_reason": null}'),
+        ("anthropic", b'{"content": 5}'),
+        ("ollama", b'{"message": null}'),
+        ("ollama", b'{"hello": 1}'),
+        ("ollama", b"[]"),
+    ],
+)
+def test_json_that_holds_no_answer_is_a_whole_answer_without_words(wire, body):
+    """So it is an empty answer, which is asked for once more."""
+    decoder = DECODERS[wire]()
+    assert decoder.whole(body) == []
+    assert decoder.heard
+    assert decoder.finish().reason == "stop"
+
+
+@WIRES
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"half": '])
+def test_what_is_no_json_is_no_answer(wire, body):
+    """A page, half a body, or nothing."""
+    decoder = DECODERS[wire]()
+    assert decoder.whole(body) == []
+    assert not decoder.heard
+    assert decoder.finish() is None
+
+
+@WIRES
+def test_an_error_with_status_200_in_one_piece_is_raised(wire):
+    """Gateways do this."""
+    with pytest.raises(HttpFault):
+        DECODERS[wire]().whole(b'{"error": {"message": "no"}}')
