@@ -16,6 +16,7 @@ import anthropic
 import httpx2
 import openai
 import pytest
+from asking import chunks, provider
 
 from aiex_ipy.config.settings import LLMSettings, ProviderSettings, Secret, Settings
 from aiex_ipy.errors import (
@@ -30,7 +31,7 @@ from aiex_ipy.errors import (
     RateLimitError,
     UnavailableError,
 )
-from aiex_ipy.messages import ModelRequest
+from aiex_ipy.messages import ModelRequest, Opened
 from aiex_ipy.providers.anthropic import AnthropicProvider
 from aiex_ipy.providers.faults import Peer, from_exception, from_status
 from aiex_ipy.providers.fold import collect
@@ -38,8 +39,8 @@ from aiex_ipy.providers.ollama import OllamaProvider
 from aiex_ipy.providers.openai import OpenAIProvider
 from aiex_ipy.providers.openai_compatible import OpenAICompatibleProvider
 from aiex_ipy.testing.conformance import question
-from aiex_ipy.testing.loopback import LoopbackServer
-from aiex_ipy.testing.replies import Raw, Reply, whole_body
+from aiex_ipy.testing.loopback import Listed, LoopbackServer
+from aiex_ipy.testing.replies import Raw, Reply, content_type, stream_blocks, whole_body
 
 KEY = "sk-secret-0123456789"
 PEER = Peer(
@@ -553,3 +554,69 @@ def test_a_key_no_header_can_hold_is_told_before_it_is_sent(kind, key, server):
     assert error.code == "bad_key"
     assert key not in str(error)
     assert len(server.requests) == before
+
+
+MISSING = {
+    "openai": b'{"error": {"message": "no such model", "code": "model_not_found"}}',
+    "anthropic": b'{"type": "error", "error": {"type": "not_found_error", "message": "model: m"}}',
+    "ollama": b'{"error": "model \'loopback-model\' not found"}',
+    "openai_compatible": b'{"error": {"message": "The model does not exist", "code": 404}}',
+}
+
+
+@ALL
+@BOTH
+def test_a_model_that_is_not_there_is_told_with_those_like_it(kind, streamed):
+    """The listing is asked once, and what is misspelt is found in it."""
+    models = (Listed(name="loopback-model-2"), Listed(name="other"))
+    with LoopbackServer(Raw(status=404, blocks=(MISSING[kind],)), models=models) as server:
+        error = ask(kind, server, request=question(stream=streamed))
+        assert error.code == "model_not_found"
+        assert error.hint.startswith("Did you mean 'loopback-model-2'? Known: ")
+        assert "'loopback-model'" in error.message
+        assert len(server.asked) == 1
+        server.models = ()
+        error = ask(kind, server, request=question(stream=streamed))
+        assert error.hint.startswith("List its models with")
+
+
+@ALL
+@BOTH
+def test_a_limit_that_is_used_up_is_told_with_the_answer(kind, streamed, server):
+    """The router then holds the next request back instead of having it refused."""
+    headers = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "6m0s"}
+    wire = "openai" if kind == "openai_compatible" else kind
+    if streamed:
+        headers["content-type"] = content_type(wire)
+        deltas, end = stream_blocks(wire, Reply(), "m")
+        server.replies = [Raw(headers=headers, blocks=(*deltas, *end))]
+    else:
+        server.replies = [Raw(headers=headers, blocks=(whole_body(wire, Reply(), "m"),))]
+    opened = chunks(provider(kind, server.url), question(stream=streamed))[0]
+    assert isinstance(opened, Opened)
+    assert opened.wait_s == 360.0
+
+
+@ALL
+def test_an_event_stream_without_events_is_an_answer_that_was_cut(kind, server):
+    """Not a wrong address: the server said which wire it speaks, and then nothing."""
+    wire = "openai" if kind == "openai_compatible" else kind
+    headers = {"content-type": content_type(wire)}
+    for blocks in ((), (b"\n\n",)):
+        server.replies = [Raw(headers=headers, blocks=blocks)]
+        error = ask(kind, server, request=question())
+        assert type(error) is UnavailableError
+        assert error.code == "stream_incomplete"
+
+
+@ALL
+def test_an_event_larger_than_any_answer_names_who_sent_it(kind, server):
+    """It is refused before it fills the memory."""
+    wire = "openai" if kind == "openai_compatible" else kind
+    megabyte = b"x" * (1 << 20)
+    headers = {"content-type": content_type(wire)}
+    server.replies = [Raw(headers=headers, blocks=(b"data: ", *(megabyte,) * 17))]
+    error = ask(kind, server, request=question(), timeout_ms=60_000)
+    assert type(error) is ProtocolError
+    assert error.code == "too_large"
+    assert f"127.0.0.1:{server.port}" in error.message
