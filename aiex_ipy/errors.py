@@ -34,11 +34,13 @@ from typing import Any
 
 class AiexError(Exception):
     """Base of all errors of aiex. `code` is stable and snake_case; `hint` may be empty; `attempts`
-    is how often a provider was asked before it was given up."""
+    is how often a provider was asked before it was given up, `heard_chars` how much of an answer
+    came, also where none of it was shown."""
 
     exit_code = 2
     default_code = "error"
     attempts: int = 1
+    heard_chars: int = 0
 
     def __init__(self, message: str, *, code: str = "", hint: str = "", **details: Any) -> None:
         super().__init__(message)

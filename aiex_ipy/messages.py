@@ -40,7 +40,8 @@ class ModelRequest(Struct, frozen=True, kw_only=True):
 
     `model` None means the provider's own default. `response_schema` is a JSON schema the
     answer text must satisfy (`schema_name` names it on the wire). `temperature` None leaves
-    the server's own. `stream` False asks for the answer in one piece where the wire can.
+    the server's own. `stream` False asks for the answer in one piece where the wire can. `within_s`
+    is what is left of the total deadline, in seconds; None for all of it.
     """
 
     messages: tuple[Message, ...]
@@ -52,6 +53,7 @@ class ModelRequest(Struct, frozen=True, kw_only=True):
     response_schema: dict[str, Any] | None = None
     schema_name: str = "answer"
     stream: bool = True
+    within_s: float | None = None
 
 
 class Usage(Struct, frozen=True, kw_only=True):

@@ -129,10 +129,11 @@ class WireProvider:
     def stream(self, request: ModelRequest, /) -> AsyncGenerator[Chunk, None]:
         peer = self.peer()
         llm = self.settings.llm
+        total_s = llm.total_timeout_ms / 1000
         deadlines = Deadlines(
             first_s=self.first_byte_s * (1 if request.stream else UNSTREAMED),
             idle_s=llm.idle_timeout_ms / 1000,
-            total_s=llm.total_timeout_ms / 1000,
+            total_s=total_s if request.within_s is None else min(total_s, request.within_s),
         )
         return whole(self._chunks(request, peer, deadlines), request, peer, deadlines=deadlines)
 

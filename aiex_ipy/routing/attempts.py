@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from aiex_ipy.config.settings import BudgetSettings, LLMSettings, ProviderSettings
+from aiex_ipy.config.settings import LLMSettings, ProviderSettings
 from aiex_ipy.errors import (
     AiexError,
-    AnswerError,
     BudgetError,
     ContextTooLongError,
     InterruptedAnswerError,
@@ -19,18 +18,16 @@ from aiex_ipy.errors import (
     RateLimitError,
     UnavailableError,
 )
-from aiex_ipy.messages import Chunk, Finish, ModelRequest, Opened, Usage
+from aiex_ipy.messages import Chunk, Finish, ModelRequest, Opened, TextDelta
 from aiex_ipy.providers import Provider
+from aiex_ipy.routing.accounting import Account
 from aiex_ipy.routing.choice import Choice, Target
-from aiex_ipy.routing.gate import Gate, Limits, limits_for
-from aiex_ipy.routing.ledger import Call, estimated
+from aiex_ipy.routing.gate import Gate, limits_for
 from aiex_ipy.routing.retrying import WORTH_WAITING_S, Verdict, delay_s, judge
-from aiex_ipy.routing.reuse import own_model
 from aiex_ipy.routing.state import RoutingState, Standing
 from aiex_ipy.tokens import MESSAGE_OVERHEAD, estimate
 
 if TYPE_CHECKING:
-    import asyncio
     from logging import Logger
 
     from aiex_ipy.routing.breaker import Breaker
@@ -40,40 +37,39 @@ ENLARGED = 4
 """A JSON answer cut at its limit is asked for once more with so many times the tokens, unless
 the user set the limit."""
 
-PRICED_WITHIN_S = 0.5
-"""How long the end of an answer waits for its price, which is looked up once per model."""
-ONE_TOKEN = Usage(input_tokens=1, output_tokens=1)
+SOON_S = 0.05
+"""An attempt that begins so soon after the request has the whole of the total deadline."""
 
 
 class Turns:
     """Whose turn it is: the providers of one request in order, each until it is given up.
 
     Who cannot be asked now is passed over while another one can. `failed` are the errors of those
-    given up so far.
+    given up so far. Used as a context: its end counts what was asked.
     """
 
     def __init__(self, plan: Sequence[Asked], build: Callable[[Target], ModelRequest]) -> None:
-        refused = [(asked, asked.passed_over()) for asked in plan] if len(plan) > 1 else []
-        fit = [asked for asked, why in refused if why is None]
-        self.failed = [why for _, why in refused if why is not None] if fit else []
-        self._left = [*(fit or plan)]
+        fit, self.failed = in_standing(plan)
+        self._left = [*fit]
         self._build = build
         self._now: Asked | None = None
 
-    async def next(self) -> Asked | None:
-        """Return who is asked next, after the wait that is due; None when all were given up."""
-        while True:
-            asked = self._now
-            if asked is not None:
-                if asked.request is not None and await asked.afford():
-                    await asked.wait()
-                    return asked
-                if asked.error is not None:
-                    self.failed.append(asked.error)
-            if not self._left:
-                return None
+    def first(self) -> Asked | None:
+        """Return who is asked first, before anything is waited for; None when nobody can be."""
+        while self._left and (self._now is None or self._now.request is None):
+            self._give_up()
             self._now = self._left.pop(0)
             self._now.begin(self._build, alone=not self._left)
+        return self._now if self._now is not None and self._now.request is not None else None
+
+    async def next(self) -> Asked | None:
+        """Return who is asked next, after the wait that is due; None when all were given up."""
+        while (asked := self.first()) is not None:
+            if await asked.ready():
+                return asked
+        self._give_up()
+        self._now = None
+        return None
 
     def failure(self) -> AiexError:
         """Return the last error, which tells how often was asked, and of the earlier ones."""
@@ -84,6 +80,29 @@ class Turns:
         last.args = (last.message,)
         return last
 
+    def __enter__(self) -> Turns:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._now is not None:
+            self._now.close()
+
+    def _give_up(self) -> None:
+        if self._now is not None:
+            self._now.close()
+            if self._now.error is not None:
+                self.failed.append(self._now.error)
+
+
+def in_standing(plan: Sequence[Asked]) -> tuple[list[Asked], list[AiexError]]:
+    """Return who may be asked now, and why each of the others is passed over; all of them when
+    nobody else is left."""
+    if len(plan) < 2:
+        return [*plan], []
+    refused = [(asked, asked.passed_over()) for asked in plan]
+    fit = [asked for asked, why in refused if why is None]
+    return (fit, [why for _, why in refused if why is not None]) if fit else ([*plan], [])
+
 
 def _told(error: AiexError) -> str:
     return f"{error.message} Asked {error.attempts} times." if error.attempts > 1 else error.message
@@ -92,9 +111,8 @@ def _told(error: AiexError) -> str:
 class Asked:
     """One provider within one request, asked until it answers or is given up.
 
-    `request` is what it is asked next, None once it is given up for `error`; `pause_s` is waited
-    before. `here`: its server is on this machine. `speaks` is True from its first visible chunk;
-    `chars` counts the characters it has said.
+    `request` is what it is asked next, None once it is given up for `error`. `here`: its server is
+    on this machine. `speaks` is True from its first visible chunk.
     """
 
     def __init__(
@@ -113,125 +131,140 @@ class Asked:
         self.standing: Standing = state.standing(instance)
         self.request: ModelRequest | None = None
         self.error: AiexError | None = None
-        self.pause_s = 0.0
         self.speaks = False
         self._provider, self._here, self._log = provider, here, log
-        self._state, self._llm = state, llm
+        self._state, self._llm, self._batch = state, llm, choice.batch
         self._breaker: Breaker = self.standing.breaker(target.model, llm.circuit_breaker)
+        self._account = Account(state, llm, instance, target, task=choice.task, here=here)
+        self._limits = limits_for(
+            instance, llm, remote=not here, slots=getattr(provider, "slots", None)
+        )
         self._opened: Opened | None = None
         self._since = self._first_at = state.clock()
         self._build: Callable[[Target], ModelRequest] | None = None
         self._alone = True
-        self._task, self._batch = choice.task, choice.batch
-        limits = limits_for(instance, llm, remote=not here, slots=getattr(provider, "slots", None))
-        limited = limits.requests_per_minute is not None or limits.max_concurrent is not None
-        self._limits: Limits | None = limits if limited else None
         self._gate: Gate | None = None
-        self._price: asyncio.Future[None] | None = None
         self._entry: int | None = None
-        self._entered = self._asked = False
-        self.chars = 0
-        self._retries = self._times = 0
+        self._in_flight = False
+        self._chars = self._retries = 0
+        self._pause_s = 0.0
         self._shrunk = self._enlarged = False
 
     def begin(self, build: Callable[[Target], ModelRequest], *, alone: bool) -> None:
-        """Make its first request, after the wait it asked for if that is short enough. `alone`:
-        no other provider is left."""
+        """Make its first request. `alone`: no other provider is left."""
         self._build, self._alone = build, alone
-        cooling = self.standing.cooling_s(self.target.model)
+        self.standing.turn = self._state.next_turn()
         try:
-            if cooling and (self._is_late(cooling) or (not alone and cooling > WORTH_WAITING_S)):
-                raise self._still_cooling(cooling)
+            if self.error is None:
+                self._check_time()
+            self._pause_s = self._cooling()
             self.request = build(self.target)
         except AiexError as error:
             self.error = error
-        self.pause_s = cooling
 
-    async def afford(self) -> bool:
-        """Return whether the budgets allow to ask it, else give it up. A price that is not known
-        yet is looked up first, where a budget depends on it."""
-        budget = self._llm.budget
-        if self.request is None or (budget.cost_usd is None and budget.tokens is None):
-            return True
-        tariffs = self._state.tariffs
-        model = self.target.model or own_model(self.instance.kind, self._llm) or ""
-        if budget.cost_usd is not None:
-            await tariffs.look_up(self.instance, model, local=self._here)
-            if tariffs.cost(self.instance, model, ONE_TOKEN, local=self._here) == 0.0:
-                budget = BudgetSettings(tokens=budget.tokens)  # what is free spends no money
+    async def ready(self) -> bool:
+        """Wait as long as is due before the next attempt; False when it is given up meanwhile."""
         try:
-            self._state.ledger.check(
-                budget,
-                provider=self.instance.name,
-                model=model or None,
-                priced=tariffs.priced(self.instance, model, local=self._here),
-            )
+            await self._account.look_up()
+            self._account.check()
+            await self._state.sleep(self._pause_s)
+            return True
         except BudgetError as error:
             self.request, self.error = None, error
             return False
-        return True
-
-    async def wait(self) -> None:
-        """Wait as long as is due before the next attempt."""
-        if self.pause_s:
-            await self._state.sleep(self.pause_s)
 
     def passed_over(self) -> AiexError | None:
         """Why it is not asked while another provider can be."""
+        why: AiexError | None = None
         if not self._breaker.lets_in:
-            return self._circuit_open()
-        if self.standing.marked is not None:
-            return copy.copy(self.standing.marked)
-        cooling = self.standing.cooling_s(self.target.model)
-        return self._still_cooling(cooling) if cooling > WORTH_WAITING_S else None
+            why = self._circuit_open()
+        elif self.standing.marked is not None:
+            why = copy.copy(self.standing.marked)
+        elif (cooling := self.standing.cooling_s(self.target.model)) > WORTH_WAITING_S:
+            why = self._still_cooling(cooling)
+        elif self._limits.are_any and (
+            (wait_s := self._state.gate(self.instance, self._limits).next_in_s) > WORTH_WAITING_S
+        ):
+            why = self._busy(wait_s)
+        if why is not None:
+            why.attempts = 0
+        return why
 
     async def enter(self) -> None:
-        """Begin an attempt, in turn. Raises UnavailableError when the circuit is open, and
-        RateLimitError when too many wait already."""
-        self._entered = True
+        """Begin an attempt, in turn. Raises UnavailableError when the circuit is open,
+        RateLimitError when it may not be asked now, BudgetError when the budgets were spent while
+        it waited."""
+        self._in_flight = True
         self.standing.in_flight += 1
-        self.standing.turn = self._state.next_turn()
-        if self._limits is not None:
-            gate = self._state.gate(self.instance, self._limits)
-            if not gate.try_enter(batch=self._batch):
-                await gate.enter(batch=self._batch)
-            self._gate = gate
+        if self._limits.are_any:
+            await self._pass_gate()
         self._entry = self._breaker.enter()
         if self._entry is None:
             raise self._circuit_open()
 
+    async def _pass_gate(self) -> None:
+        gate = self._state.gate(self.instance, self._limits)
+        if not gate.try_enter(batch=self._batch):
+            import asyncio
+
+            if self._batch and not self._account.times:
+                self._since = self._state.clock()  # what waits in turn is not late
+            within_s = None if self._batch else self._left_s()
+            if not self._alone:
+                within_s = WORTH_WAITING_S
+            try:
+                async with asyncio.timeout(within_s):
+                    await gate.enter(batch=self._batch)
+            except TimeoutError:
+                raise self._busy(gate.next_in_s) from None
+        self._gate = gate
+        # What happened while it waited.
+        self._account.check()
+        cooling = self.standing.cooling_s(self.target.model)
+        if cooling > SOON_S:
+            raise self._still_cooling(cooling)
+
     def stream(self) -> AsyncGenerator[Chunk, None]:
         """Ask, once it was entered."""
-        assert self.request is not None
-        self.chars = 0
-        self._asked = True
-        self._times += 1
-        self._log.debug(
-            "asking %s, at most %d tokens", self.target.provider, self.request.max_tokens
-        )
-        return self._provider.stream(self.request)
+        request = self.request
+        assert request is not None
+        self._chars = 0
+        self._account.asked(request)
+        self._log.debug("asking %s, at most %d tokens", self.target.provider, request.max_tokens)
+        if self._state.clock() - self._since > SOON_S:
+            request = msgspec.structs.replace(request, within_s=self._left_s())
+        return self._provider.stream(request)
 
     def opened(self, chunk: Opened, failed: Sequence[AiexError]) -> None:
         """Keep the chunk, with a note of how provider and model were chosen and who failed before,
         until the first words come: until then somebody else may speak."""
         self._opened = chunk
-        if failed or self.target.note:
+        if failed or self.target.note or self._shrunk:
             notes = [note for note in (self.target.note, chunk.note) if note]
-            notes += [f"tried before: {error.message.rstrip('.')}" for error in failed]
+            if self._shrunk:
+                notes.append("the prompt was cut to fit the model's context")
+            for error in failed:
+                how = "tried before" if error.attempts else "passed over"
+                notes.append(f"{how}: {error.message.rstrip('.')}")
             self._opened = msgspec.structs.replace(chunk, note="; ".join(notes))
 
-    def first_words(self) -> tuple[Opened, ...]:
-        """Note that it speaks, and return what goes before its words."""
+    def said(self, chunk: Chunk) -> Opened | None:
+        """Take a visible chunk; return what goes before the first one."""
+        if type(chunk) is TextDelta:
+            self._chars += len(chunk.text)
+        if self.speaks:
+            return None
         self.speaks = True
+        if self._entry is not None:
+            self._entry = self._breaker.alive(self._entry)
         self._first_at = self._state.clock()
-        if self._opened is None:
-            return ()
-        if self._opened.wait_s and self._gate is not None:
-            self._gate.hold_until(self._opened.wait_s)
-        if not self._state.tariffs.known(self.instance, self._opened.model, local=self._here):
-            self._price_soon(self._opened.model)
-        self._log.info("%s answers with %s", self._opened.provider, self._opened.model)
-        return (self._opened,)
+        opened = self._opened
+        self._account.speaks(opened.model if opened is not None else None)
+        if opened is not None:
+            if opened.wait_s and self._gate is not None:
+                self._gate.hold_until(opened.wait_s)
+            self._log.info("%s answers with %s", opened.provider, opened.model)
+        return opened
 
     async def answered(self, finish: Finish) -> Finish:
         """The answer is whole; return its end with tokens, cost and the time it took."""
@@ -240,16 +273,9 @@ class Asked:
         self.standing.answered += 1
         self.standing.clear(self.target.model)
         latency_ms = round((self._state.clock() - self._since) * 1000, 1)
-        if self._price is not None and not self._price.done():
-            import asyncio
-
-            await asyncio.wait({self._price}, timeout=PRICED_WITHIN_S)
-        usage = self._count("answered", finish.usage, latency_ms)
-        return Finish(
-            reason=finish.reason,
-            model=finish.model,
-            usage=usage,
-            refusal=finish.refusal,
+        return msgspec.structs.replace(
+            finish,
+            usage=await self._account.answered(finish.usage, self._chars),
             latency_ms=latency_ms,
             first_token_ms=round((self._first_at - self._since) * 1000, 1),
         )
@@ -260,97 +286,86 @@ class Asked:
         self._log.info("%s failed: %s", self.target.provider, error.code)
         verdict = judge(error, self._llm, alone=self._alone, here=self._here)
         self._note(error, verdict)
-        request, self.error, self.pause_s = self.request, error, 0.0
-        error.attempts = max(1, self._times)
+        chars = max(self._chars, error.heard_chars, len(getattr(error, "partial", "")))
+        used = self._account.failed(error, chars)
+        if isinstance(error, InterruptedAnswerError):
+            error.usage = used
+        request, self.request, self.error, self._pause_s = self.request, None, error, 0.0
+        error.attempts = max(1, self._account.times)
+        if self.speaks:
+            return False
         assert request is not None
-        if not self.speaks:
-            again = self._mended(request, error)
-            pause_s = delay_s(self._retries, self._llm, verdict.wait_s, self._state.random)
-            retries = verdict.retries if self._breaker.lets_in else 0
-            if again is None and self._retries < retries and not self._is_late(pause_s):
-                again, self.pause_s = request, pause_s
-                self._retries += 1
-            if again is not None:
-                self._asked = isinstance(error, AnswerError) and self._asked
-                if self._asked:
-                    self._count(error.code, Usage(), None)
-                self.request = again
-                return True
-        if self._asked:
-            self.chars = max(self.chars, len(getattr(error, "partial", "")))
-            used = self._count(error.code, Usage(), None)
-            if isinstance(error, InterruptedAnswerError):
-                error.usage = used
-        self.request = None
-        return not self.speaks and not isinstance(error, InvalidAnswerError)
+        self.request = self._mended(request, error)
+        if self.request is not None:
+            return True
+        if isinstance(error, InvalidAnswerError):
+            return False
+        pause_s = delay_s(self._retries, self._llm, verdict.wait_s, self._state.random)
+        retries = verdict.retries if self._breaker.lets_in else 0
+        if self._retries < retries and not self._is_late(pause_s):
+            self._retries += 1
+            self.request, self._pause_s = request, pause_s
+        return True
 
     def leave(self) -> None:
         """End the attempt, however it went: cancelled, it says nothing of the provider."""
-        if self._asked:  # neither answered nor failed
-            self._count("cancelled", Usage(), None)
         if self._entry is not None:
             self._breaker.ended(self._entry)
             self._entry = None
         if self._gate is not None:
             self._gate.leave(batch=self._batch)
             self._gate = None
-        if self._price is not None:
-            self._price.cancel()  # the look-up itself goes on
-            self._price = None
-        if self._entered:
-            self._entered = False
+        if self._in_flight:
+            self._in_flight = False
             self.standing.in_flight -= 1
 
-    def _price_soon(self, model: str) -> None:
-        import asyncio
-
-        looking = self._state.tariffs.look_up(self.instance, model, local=self._here)
-        self._price = asyncio.ensure_future(looking)
-
-    def _count(self, outcome: str, usage: Usage, latency_ms: float | None) -> Usage:
-        """Put the call on the ledger; return what it used, with its cost."""
-        self._asked = False
-        assert self.request is not None
-        if outcome in ("answered", "cancelled", "interrupted", "invalid_answer", "truncated"):
-            usage = estimated(usage, self.request, self.chars)
-        model = self._opened.model if self._opened is not None else self.target.model or ""
-        tariffs = self._state.tariffs
-        cost = tariffs.cost(self.instance, model, usage, local=self._here)
-        if cost != usage.cost_usd:
-            usage = msgspec.structs.replace(usage, cost_usd=cost)
-        settled = cost is not None or tariffs.known(self.instance, model, local=self._here)
-        self._state.ledger.add(
-            Call(
-                provider=self.instance.name,
-                model=model,
-                task=self._task,
-                outcome=outcome,
-                usage=usage,
-                latency_ms=latency_ms,
-                first_token_ms=(
-                    round((self._first_at - self._since) * 1000, 1) if self.speaks else None
-                ),
-                attempts=self._times,
-            ),
-            unpriced=None if settled else self.instance,
-        )
-        return usage
+    def close(self) -> None:
+        """Count what was asked, after its last attempt."""
+        self._account.close(self._chars)
 
     def _note(self, error: AiexError, verdict: Verdict) -> None:
         if self._entry is None:
             return
+        if verdict.alive:
+            self._entry = self._breaker.alive(self._entry)
         if verdict.counts:
-            self._breaker.failed(self._entry)
+            self._breaker.failed(self._entry, error.message)
         self.standing.failed += 1
         self.standing.last_error = copy.copy(error)
-        if isinstance(error, RateLimitError) and error.retry_after_s:
-            self.standing.cool(self.target.model, error.retry_after_s)
+        if verdict.wait_s:
+            self.standing.cool(self.target.model, verdict.wait_s)
         if verdict.marked_s:
             self.standing.mark(copy.copy(error), verdict.marked_s)
 
+    def _left_s(self) -> float:
+        """Seconds that are left of the total deadline."""
+        return max(0.0, self._since + self._llm.total_timeout_ms / 1000 - self._state.clock())
+
+    def _check_time(self) -> None:
+        """Raise UnavailableError when nothing is left of the total deadline."""
+        if self._left_s() <= 0:
+            raise UnavailableError(
+                f"Provider {self.instance.name!r} was not asked any more: the"
+                f" {self._llm.total_timeout_ms / 1000:g} s for the whole request are over.",
+                code="total_timeout",
+                hint="Raise llm.total_timeout_ms.",
+                provider=self.instance.name,
+                model=self.target.model or "",
+            )
+
+    def _cooling(self) -> float:
+        """Return how long it asked to be left alone still, where that can be waited for. Raises
+        RateLimitError."""
+        cooling = self.standing.cooling_s(self.target.model)
+        if cooling and (self._is_late(cooling) or (not self._alone and cooling > WORTH_WAITING_S)):
+            raise self._still_cooling(cooling)
+        return cooling
+
     def _is_late(self, pause_s: float) -> bool:
-        """True when an attempt after such a pause would begin outside the retry budget."""
-        return self._state.clock() - self._since + pause_s > self._llm.retry_budget_ms / 1000
+        """True when an attempt after such a pause would begin outside the retry budget, or outside
+        the total deadline."""
+        passed = self._state.clock() - self._since + pause_s
+        return passed > min(self._llm.retry_budget_ms, self._llm.total_timeout_ms) / 1000
 
     def _mended(self, request: ModelRequest, error: AiexError) -> ModelRequest | None:
         """Return the request in a form that may succeed, once each: with a shorter prompt where
@@ -379,25 +394,42 @@ class Asked:
         """The error of a provider that asked to be left alone for so long."""
         return RateLimitError(
             f"Provider {self.instance.name!r} asked to be left alone for {seconds:.0f} s more.",
-            hint="Wait and ask again, or set AIEX_FALLBACK_PROVIDER.",
+            hint=_ELSEWHERE,
             retry_after_s=seconds,
             provider=self.instance.name,
             model=self.target.model or "",
         )
 
-    def _circuit_open(self) -> UnavailableError:
-        last = self.standing.last_error
-        because = f"{last.message} " if last is not None else ""
-        seconds = self._breaker.retry_in_s
-        return UnavailableError(
-            f"{because}Provider {self.instance.name!r} failed {self._breaker.faults} times in a row"
-            f" and is left alone for {seconds:.0f} s more.",
-            code="circuit_open",
-            hint="Wait, name another provider, or set AIEX_FALLBACK_PROVIDER.",
-            retry_after_s=seconds,
+    def _busy(self, seconds: float) -> RateLimitError:
+        """The error of a provider whose own limits let nothing through in time."""
+        return RateLimitError(
+            f"The limits of provider {self.instance.name!r} let no request through in time; the"
+            f" next may go in {seconds:.0f} s.",
+            code="busy",
+            hint=_ELSEWHERE,
             provider=self.instance.name,
             model=self.target.model or "",
         )
+
+    def _circuit_open(self) -> UnavailableError:
+        breaker, model = self._breaker, self.target.model
+        which = f"model {model!r} of provider" if model else "provider"
+        until = f"it is left alone for {breaker.retry_in_s:.0f} s more"
+        if breaker.is_probed:
+            until = "one request tries it now"
+        told = f" The last fault: {breaker.last_fault}" if breaker.last_fault else ""
+        return UnavailableError(
+            f"Nothing was asked: {which} {self.instance.name!r} failed {breaker.faults} times in a"
+            f" row, and {until}.{told}",
+            code="circuit_open",
+            hint=_ELSEWHERE,
+            retry_after_s=breaker.retry_in_s,
+            provider=self.instance.name,
+            model=model or "",
+        )
+
+
+_ELSEWHERE = "Wait, name another provider, or set llm.providers.NAME.fallbacks."
 
 
 def shrunk_budget(request: ModelRequest, error: ContextTooLongError) -> int:

@@ -15,7 +15,8 @@ class Breaker:
 
     Any thread may call it. `enter` gives a number to hand back when the request has ended: with
     `succeeded`, `failed` (the provider's fault) or `ended` (cancelled, or the caller's mistake,
-    which say nothing of the provider). What ends after the state has changed is not counted.
+    which say nothing of the provider), and with `alive` before. What ends after the state has
+    changed is not counted.
     Source: M. Nygard, Release It!, "Circuit Breaker"; the numbers are the guide's.
     """
 
@@ -34,6 +35,7 @@ class Breaker:
         self._opened_at: float | None = None
         self._probing = False
         self._epoch = 0
+        self.last_fault = ""
 
     @property
     def state(self) -> State:
@@ -53,6 +55,11 @@ class Breaker:
         if self._opened_at is None:
             return 0.0
         return max(0.0, self._opened_at + self.recovery_s - self._clock())
+
+    @property
+    def is_probed(self) -> bool:
+        """True while the one probe is under way."""
+        return self._probing
 
     @property
     def lets_in(self) -> bool:
@@ -80,11 +87,24 @@ class Breaker:
                 self._faults = 0
                 self._close()
 
-    def failed(self, entry: int) -> None:
-        """The provider failed."""
+    def alive(self, entry: int) -> int:
+        """The provider speaks, or has an answer of its own to what it was asked: a probe closes the
+        circuit. Return the number to hand back at the end."""
+        if self._opened_at is None:
+            return entry
+        with self._lock:
+            if entry == self._epoch and self._probing:
+                self._faults = 0
+                self._close()
+                return self._epoch
+            return entry
+
+    def failed(self, entry: int, why: str = "") -> None:
+        """The provider failed; `why` is kept in `last_fault`."""
         with self._lock:
             if entry != self._epoch:
                 return
+            self.last_fault = why
             self._faults += 1
             if self._probing or self._faults >= self.threshold:
                 self._opened_at = self._clock()

@@ -42,6 +42,11 @@ class Limits(Struct, frozen=True, kw_only=True):
     max_concurrent: int | None = None
     max_queued: int = 1_000
 
+    @property
+    def are_any(self) -> bool:
+        """True when something is limited."""
+        return self.requests_per_minute is not None or self.max_concurrent is not None
+
 
 def limits_for(
     instance: ProviderSettings, llm: LLMSettings, *, remote: bool, slots: int | None

@@ -40,7 +40,11 @@ async def candidates(registry: Registry, state: RoutingState, choice: Choice) ->
     """
     if choice.provider:
         name = registry.known(choice.provider)
-        return [] if name == NO_PROVIDER else [Candidate(name=name, model=choice.model)]
+        named = [] if name == NO_PROVIDER else list(_with_fallbacks(registry, [(name, "")]))
+        return [
+            Candidate(name=name, note=note, model=None if position else choice.model)
+            for position, (name, note) in enumerate(named)
+        ]
     for_task, model = preferred(registry, choice)
     if for_task == NO_PROVIDER:
         return []
@@ -54,10 +58,11 @@ async def candidates(registry: Registry, state: RoutingState, choice: Choice) ->
     if default and default != NO_PROVIDER:
         order.append((default, "after it" if for_task else "the default provider"))
     # Who chose a model on this machine did not choose to send code away.
-    if not order or not registry.is_local(order[0][0]):
+    local = next((place for place, (name, _) in enumerate(order) if registry.is_local(name)), None)
+    if local is None:
         order += await _by_priority(registry, state, choice, after=order[0][0] if order else "")
     else:
-        order = order[:1]
+        order = order[: local + 1]
     if llm.fallback_provider:
         name = registry.known(llm.fallback_provider)
         if name != NO_PROVIDER:
@@ -91,8 +96,15 @@ async def _by_priority(
     return [
         *((name, "a provider on this machine") for name in here),
         *local,
-        *((name, "the first provider with a key") for name in away),
+        *((name, _by_key(registry, name, first=not place)) for place, name in enumerate(away)),
     ]
+
+
+def _by_key(registry: Registry, name: str, *, first: bool) -> str:
+    if not first:
+        return "the next provider by priority"
+    has_key = registry.instance(name).api_key or registry.instance(name).base_url is None
+    return "the first provider with a key" if has_key else "the first provider with an address"
 
 
 def _called(registry: Registry, name: str) -> str:

@@ -12,8 +12,8 @@ from aiex_ipy.errors import (
     AnswerError,
     CredentialsError,
     EmptyAnswerError,
+    InterruptedAnswerError,
     InvalidAnswerError,
-    ProviderError,
     QuotaError,
     RateLimitError,
 )
@@ -34,45 +34,52 @@ is another one."""
 _TRANSIENT = frozenset(
     ("cut", "idle", "overloaded", "server_error", "stream_incomplete", "unavailable", "interrupted")
 )
+_ACCOUNTS = frozenset(("credentials", "quota"))
 _FAULTS = _TRANSIENT | {"connect", "timeout", "too_large", "total_timeout", "wrong_content"}
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
     """`retries` is how often the same provider may be asked once more, in all; `wait_s` what it
-    asks to be waited first; `counts` says that it is the provider's fault; `marked_s` how long it
-    is passed over."""
+    asks to be waited first; `counts` says that it is the provider's fault, `alive` that the
+    provider works; `marked_s` is how long it is passed over."""
 
     retries: int = 0
     wait_s: float | None = None
     counts: bool = False
+    alive: bool = False
     marked_s: float = 0.0
 
 
 def judge(error: AiexError, llm: LLMSettings, *, alone: bool, here: bool) -> Verdict:
     """Return what follows from `error`. `alone`: no other provider is left; `here`: the server is
     on this machine, where a refused connection stays refused."""
-    if isinstance(error, (CredentialsError, QuotaError)):
-        return Verdict(marked_s=MARKED_S)
-    if isinstance(error, RateLimitError):
-        retries = 0 if error.code == "queue_full" else llm.max_retries
-        if not alone and (error.retry_after_s or 0.0) > WORTH_WAITING_S:
-            retries = 0
-        return Verdict(retries=retries, wait_s=error.retry_after_s)
-    if isinstance(error, EmptyAnswerError):
-        return Verdict(retries=min(1, llm.max_retries))
-    if not isinstance(error, (ProviderError, AnswerError)) or isinstance(error, InvalidAnswerError):
-        return Verdict()
     code = error.code
-    retries = 0
+    if isinstance(error, InterruptedAnswerError) and error.reason:
+        code = error.reason
+    wait_s: float | None = getattr(error, "retry_after_s", None)
+    if code in _ACCOUNTS or isinstance(error, (CredentialsError, QuotaError)):
+        return Verdict(marked_s=MARKED_S, alive=True)
+    retries = _retries(error, code, llm, alone=alone, here=here)
+    if not alone and (wait_s or 0.0) > WORTH_WAITING_S:
+        retries = 0
+    counts = code in _FAULTS and not (code == "connect" and here)
+    status = getattr(error, "status", None)
+    answers = isinstance(error, AnswerError) or (status is not None and status < 500)
+    return Verdict(retries=retries, wait_s=wait_s, counts=counts, alive=answers and not counts)
+
+
+def _retries(error: AiexError, code: str, llm: LLMSettings, *, alone: bool, here: bool) -> int:
+    if isinstance(error, InvalidAnswerError):
+        return 0
+    if isinstance(error, EmptyAnswerError):
+        return min(1, llm.max_retries)
+    if isinstance(error, RateLimitError):
+        return 0 if code in ("queue_full", "busy") else llm.max_retries
     if code in _TRANSIENT or (code in ("connect", "dns") and alone and not here):
-        retries = llm.max_retries
-    elif code == "timeout" and alone:
-        retries = min(1, llm.max_retries)
-    return Verdict(
-        retries=retries,
-        wait_s=getattr(error, "retry_after_s", None),
-        counts=code in _FAULTS and not (code == "connect" and here),
-    )
+        return llm.max_retries
+    if code == "timeout" and alone:
+        return min(1, llm.max_retries)
+    return 0
 
 
 def delay_s(

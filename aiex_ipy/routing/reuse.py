@@ -1,8 +1,8 @@
 """Answers had already: identical requests under way share one, and a cache on disk keeps them.
 
-What is asked twice is the exact request: kind, base URL, model, messages, tools, schema, sampling,
-`max_tokens`; never the key of the account, nor whether the answer is streamed. A request with a
-temperature above 0 asks for a draw of its own, and a `scripted` provider says its answers in
+What is asked twice is the exact request: provider, kind, base URL, model, messages, tools, schema,
+sampling, `max_tokens`; never the key of the account, nor whether the answer is streamed. A request
+with a temperature above 0 asks for a draw of its own, and a `scripted` provider says its answers in
 order: neither is shared or kept.
 """
 
@@ -60,6 +60,7 @@ def _exact(
 ) -> bytes:
     return _pack(
         (
+            instance.name,
             instance.kind,
             instance.base_url,
             model,
@@ -128,7 +129,10 @@ class Lead:
 
     def share(self) -> None:
         """Give the whole answer to the followers, or nothing when `chunks` is none."""
-        self._end(again(self.chunks, SHARED_NOTE) if self._shareable() else None)
+        opened = self.chunks[0] if self.chunks else None
+        own = opened.note if isinstance(opened, Opened) else ""
+        note = f"{own}; {SHARED_NOTE}" if own else SHARED_NOTE
+        self._end(again(self.chunks, note) if self._shareable() else None)
 
     def leave(self) -> None:
         """Have the followers ask by themselves; without effect once it has ended."""

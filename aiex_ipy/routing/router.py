@@ -11,9 +11,9 @@ from aiex_ipy.errors import (
     AiexError,
     UnavailableError,
 )
-from aiex_ipy.messages import Chunk, Finish, ModelRequest, Opened, TextDelta
+from aiex_ipy.messages import Chunk, Finish, ModelRequest, Opened
 from aiex_ipy.providers import Provider
-from aiex_ipy.routing.attempts import Asked, Turns
+from aiex_ipy.routing.attempts import Asked, Turns, in_standing
 from aiex_ipy.routing.choice import Choice, Target
 from aiex_ipy.routing.planning import candidates, preferred
 from aiex_ipy.routing.registry import Registry
@@ -50,7 +50,9 @@ class Router:
         return bool(named) and self.known(named or "") == NO_PROVIDER
 
     async def targets(self, choice: Choice) -> list[Target]:
-        return [asked.target for asked in await self._plan(choice)]
+        plan = await self._plan(choice)
+        fit, _ = in_standing(plan)
+        return [asked.target for asked in (*fit, *(each for each in plan if each not in fit))]
 
     async def stream(
         self, build: Callable[[Target], ModelRequest], choice: Choice
@@ -60,44 +62,41 @@ class Router:
         plan = await self._plan(choice)
         if not plan:
             raise _no_provider(choice, self.settings)
-        turns = Turns(plan, build)
-        first = await turns.next()
-        with Sharing(self.settings, self.state, choice) as sharing:
-            had = await sharing.had_already(first)
-            answer = self._asked(turns, first) if had is None else _said(had)
+        with (
+            Turns(plan, build) as turns,
+            Sharing(self.settings, self.state, choice) as sharing,
+        ):
+            had = await sharing.had_already(turns.first())
+            answer = self._asked(turns) if had is None else _said(had)
             async with aclosing(answer) as chunks:
                 async for chunk in chunks:
                     if sharing.keeps:
                         chunk = await sharing.keep(chunk)
                     yield chunk
 
-    async def _asked(self, turns: Turns, asked: Asked | None) -> AsyncGenerator[Chunk, None]:
+    async def _asked(self, turns: Turns) -> AsyncGenerator[Chunk, None]:
         from contextlib import aclosing
 
-        while asked is not None:
+        while (asked := await turns.next()) is not None:
             try:
                 await asked.enter()
                 async with aclosing(asked.stream()) as chunks:
                     async for chunk in chunks:
-                        if type(chunk) is TextDelta:
-                            asked.chars += len(chunk.text)
-                        if not asked.speaks:
-                            if type(chunk) is Opened:
-                                asked.opened(chunk, turns.failed)
-                                continue
-                            for before in asked.first_words():
-                                yield before
-                        if type(chunk) is Finish:
-                            chunk = await asked.answered(chunk)
-                        yield chunk
+                        if type(chunk) is Opened:
+                            asked.opened(chunk, turns.failed)
+                            continue
+                        before = asked.said(chunk)
+                        if before is not None:
+                            yield before
+                        yield chunk if type(chunk) is not Finish else await asked.answered(chunk)
                 return
-            except AiexError as error:
+            except Exception as error:
                 self._registry.probe_again()  # who answered the probe may be gone
-                if not asked.can_go_on(error):
-                    raise
+                ours = _mapped(error, asked)
+                if not asked.can_go_on(ours):
+                    raise ours from (error.__cause__ if ours is error else error)
             finally:
                 asked.leave()
-            asked = await turns.next()
         raise turns.failure()
 
     async def aclose(self) -> None:
@@ -151,6 +150,16 @@ class Router:
                 )
             )
         return plan
+
+
+def _mapped(error: Exception, asked: Asked) -> AiexError:
+    """Return ours, also for what a provider of another package lets through."""
+    if isinstance(error, AiexError):
+        return error
+    from aiex_ipy.providers.faults import Peer, from_exception
+
+    name = asked.instance.name
+    return from_exception(error, Peer(provider=name, label=f"provider {name!r}"))
 
 
 async def _said(chunks: list[Chunk]) -> AsyncGenerator[Chunk, None]:

@@ -14,6 +14,9 @@ from aiex_ipy.routing.ledger import Call
 from aiex_ipy.routing.reuse import Lead, cache_key, request_key
 from aiex_ipy.routing.state import RoutingState
 
+MOST_LEADS = 3
+"""How many requests one is a follower of before it asks by itself."""
+
 
 class Sharing:
     """A context: while it lasts, identical requests wait for this one's answer.
@@ -25,7 +28,9 @@ class Sharing:
         self._settings, self._state, self._choice = settings, state, choice
         self._lead: Lead | None = None
         self._key: bytes | None = None
-        self._notice = self._provider = ""
+        self._notice = ""
+        self._asked: Asked | None = None
+        self._request: ModelRequest | None = None
         self._chunks: list[Chunk] = []
         self.keeps = False
 
@@ -35,7 +40,7 @@ class Sharing:
         if asked is None or asked.request is None:
             return None
         llm, request = self._settings.llm, asked.request
-        self._provider = asked.instance.name
+        self._asked, self._request = asked, request
         found = None
         if llm.cache.enabled:
             found = await self._cached(asked.instance, request)
@@ -56,10 +61,13 @@ class Sharing:
         """Keep a chunk, and return it, with a notice of the cache where it opens the answer. With
         the last one the answer is given to the twins and to the cache."""
         if type(chunk) is Opened:
-            if chunk.provider != self._provider:
+            asked = self._asked
+            if asked is None or chunk.provider != asked.instance.name:
                 self._key = None  # asked again, the first one may be back
                 if self._lead is not None:
                     self._lead.leave()  # a twin may have named the provider
+            elif asked.request is not self._request:
+                self._key = None  # it was asked something shorter
             if self._notice:
                 note = "; ".join(part for part in (chunk.note, self._notice) if part)
                 chunk = structs.replace(chunk, note=note)
@@ -84,13 +92,14 @@ class Sharing:
 
     async def _with_twin(self, key: bytes, within_s: float) -> list[Chunk] | None:
         twins = self._state.in_flight()
-        self._lead = twins.lead(key)
-        if self._lead is not None:
-            return None
-        found = await twins.follow(key, within_s)
-        if found is None:
+        for _ in range(MOST_LEADS):
             self._lead = twins.lead(key)
-        return found
+            if self._lead is not None:
+                return None
+            found = await twins.follow(key, within_s)
+            if found is not None:
+                return found
+        return None
 
     def __enter__(self) -> Sharing:
         return self

@@ -58,12 +58,12 @@ def test_any_difference_makes_another_request(field: str) -> None:
 
 def test_every_field_of_a_request_is_thought_of() -> None:
     """A field added to requests is either part of the key or named here as one that is not."""
-    assert {*OTHERS, "stream"} == set(ModelRequest.__struct_fields__)
+    assert {*OTHERS, "stream", "within_s"} == set(ModelRequest.__struct_fields__)
 
 
 def test_the_server_is_part_of_it_and_the_key_of_the_account_is_not() -> None:
-    """Another address or kind is another request; name, key and way of sending are not."""
-    same = msgspec.structs.replace(OPENAI, name="second", api_key=Secret("two"))
+    """Another name, address or kind is another request; key and way of sending are not."""
+    same = msgspec.structs.replace(OPENAI, api_key=Secret("two"))
     for key in (request_key, lambda *asked: cache_key(*asked, Settings())):
         assert key(same, msgspec.structs.replace(REQUEST, stream=False)) == key(OPENAI, REQUEST)
         elsewhere = msgspec.structs.replace(OPENAI, base_url="http://127.0.0.1:1/v1")
