@@ -13,7 +13,8 @@ from aiex_ipy.grounding.facts import Subject
 from aiex_ipy.messages import Answer, Message, Usage
 from aiex_ipy.operations.base import Update, WordsRequest
 from aiex_ipy.operations.chat import ChatRequest, ChatType
-from aiex_ipy.routing.ledger import Call, Spent, Tally, refuse_spent
+from aiex_ipy.routing.budgets import refuse_spent
+from aiex_ipy.routing.ledger import Call, Spent, Tally
 
 MAX_TURNS = 50
 """Turns kept; each prompt takes the newest that fit its budget."""
@@ -196,8 +197,14 @@ class Conversation:
                 hint=f"Set llm.providers.{unknown[0].provider}.input_usd_per_mtok and"
                 " output_usd_per_mtok, or begin a conversation with budget_tokens.",
             )
+        spent = self.usage
         refuse_spent(
-            budget, self.usage, "of this conversation", "Begin another, with a higher budget."
+            budget,
+            spent.cost_usd or 0.0,
+            spent.tokens,
+            spent.calls,
+            "of this conversation",
+            "Begin another, with a higher budget.",
         )
 
     def _price(self) -> list[Call]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from aiex_ipy.messages import Usage
 from aiex_ipy.render.safe import plain
-from aiex_ipy.routing.ledger import ModelSpent, Spent, Totals, calls, dollars
+from aiex_ipy.routing.budgets import calls, dollars
+from aiex_ipy.routing.ledger import ModelSpent, Spent, Totals
 
 if TYPE_CHECKING:
     from aiex_ipy.routing.health import ProviderState

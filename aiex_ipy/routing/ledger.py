@@ -8,8 +8,8 @@ from collections import deque
 from msgspec import Struct, structs
 
 from aiex_ipy.config.settings import BudgetSettings, ProviderSettings
-from aiex_ipy.errors import BudgetError
 from aiex_ipy.messages import ModelRequest, Usage
+from aiex_ipy.routing.budgets import Reservation, Reserved, price_unknown, refuse_spent
 from aiex_ipy.routing.prices import Tariffs
 
 CHARS_PER_TOKEN = 3.5
@@ -17,6 +17,15 @@ CHARS_PER_TOKEN = 3.5
 
 NEWEST = 1000
 """Calls whose times the medians are made of, for each provider and model."""
+
+MOST_MODELS = 100
+"""Models counted apart. When one more is asked, the one asked least goes to its provider's
+`OTHER_MODELS`: who makes up names must not fill the memory."""
+
+OTHER_MODELS = "other models"
+
+MOST_USAGES = 1000
+"""Different usages of one model that wait for its price. More are left of unknown cost."""
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -80,6 +89,8 @@ class Tally:
     """A sum of calls that goes on; not for several threads at once."""
 
     __slots__ = (
+        "answered",
+        "answered_output",
         "attempts",
         "cached",
         "calls",
@@ -98,6 +109,7 @@ class Tally:
     def __init__(self) -> None:
         self.calls = self.failed = self.interrupted = self.cached = self.attempts = 0
         self.input = self.output = self.estimated = self.priced = self.unpriced = 0
+        self.answered = self.answered_output = 0
         self.cost = 0.0
         self.latencies: deque[float] = deque(maxlen=NEWEST)
         self.firsts: deque[float] = deque(maxlen=NEWEST)
@@ -111,6 +123,8 @@ class Tally:
         self.attempts += call.attempts
         outcome = call.outcome
         if outcome == "answered":
+            self.answered += 1
+            self.answered_output += call.usage.output_tokens or 0
             if call.latency_ms is not None:
                 self.latencies.append(call.latency_ms)
             if call.first_token_ms is not None:
@@ -136,11 +150,17 @@ class Tally:
             return True
         return False
 
-    def settle(self, cost_usd: float) -> None:
-        """Give a call its cost that had none."""
-        self.unpriced -= 1
-        self.priced += 1
-        self.cost += cost_usd
+    def settle(self, cost_usd: float, calls: int = 1) -> None:
+        """Give calls of the same usage their cost, that of one, which they had not."""
+        self.unpriced -= calls
+        self.priced += calls
+        self.cost += cost_usd * calls
+
+    def merge(self, other: Tally) -> None:
+        """Count all of another one, but not its times: medians are of one model."""
+        for name in self.__slots__:
+            if name not in ("latencies", "firsts"):
+                setattr(self, name, getattr(self, name) + getattr(other, name))
 
     def spent(self) -> Spent:
         """Return the sum so far."""
@@ -158,6 +178,26 @@ class Tally:
         )
 
 
+class _Unpriced:
+    """Calls of one model whose price is being looked up, by where they are counted and what they
+    used."""
+
+    __slots__ = ("instance", "model", "usages")
+
+    def __init__(self, instance: ProviderSettings, model: str) -> None:
+        self.instance, self.model = instance, model
+        self.usages: dict[tuple[Tally, Usage], int] = {}
+
+    def add(self, tally: Tally, usage: Usage, calls: int = 1) -> None:
+        at = tally, usage
+        if at in self.usages or len(self.usages) < MOST_USAGES:
+            self.usages[at] = self.usages.get(at, 0) + calls
+
+    def move(self, tally: Tally, to: Tally) -> None:
+        for at in [at for at in self.usages if at[0] is tally]:
+            self.add(to, at[1], self.usages.pop(at))
+
+
 class Ledger:
     """The calls of one process; any thread may add and ask."""
 
@@ -166,41 +206,93 @@ class Ledger:
         self._lock = threading.Lock()
         self._all = Tally()
         self._by_model: dict[tuple[str, str], Tally] = {}
-        self._open: list[tuple[Call, ProviderSettings]] = []
+        self._answers_of: dict[tuple[str, str], Tally] = {}
+        self._open: dict[tuple[str, str | None, str], _Unpriced] = {}
+        self._reserved = Reserved()
 
     def check(
         self, budget: BudgetSettings, *, provider: str, model: str | None, priced: bool
     ) -> None:
-        """Raise BudgetError when the next call may not be made: the budget is spent, or it is one
-        of cost and the model's price is unknown. Calls under way are left alone."""
+        """Raise BudgetError when the next call may not be made: the budget is spent, or will be by
+        what the calls under way are expected to use, or it is one of cost and the model's price is
+        unknown. Calls under way are left alone."""
         if budget.cost_usd is None and budget.tokens is None:
             return
         if budget.cost_usd is not None and not priced:
-            raise BudgetError(
-                f"The price of {model or 'the default model'!r} of provider {provider!r} is not"
-                f" known, so a budget of {dollars(budget.cost_usd)} cannot be kept.",
-                code="price_unknown",
-                hint=f"Set llm.providers.{provider}.input_usd_per_mtok and output_usd_per_mtok, or"
-                " llm.budget.tokens in place of llm.budget.cost_usd.",
-            )
+            raise price_unknown(provider, model, budget.cost_usd)
         with self._lock:
-            self._settle()
-            spent = self._all.spent()
-        refuse_spent(
-            budget, spent, "of this process", "Raise llm.budget.{}, or start a new process."
-        )
+            self._refuse(budget)
 
-    def add(self, call: Call, *, unpriced: ProviderSettings | None = None) -> None:
-        """Count a call. `unpriced` is given when its price is still being looked up: its cost is
-        then added once it is known."""
-        key = (call.provider, call.model)
+    def reserve(
+        self,
+        budget: BudgetSettings,
+        instance: ProviderSettings,
+        model: str,
+        *,
+        local: bool,
+        input_tokens: int,
+        max_tokens: int,
+    ) -> Reservation | None:
+        """Check as `check` does, and count what this call is expected to use until `add` or
+        `release` gets the reservation. None where there is no budget.
+
+        Expected are its input, as estimated, and as much output as the model's answers had on the
+        average; before the first, `FIRST_OUTPUT_TOKENS`. Its own part does not refuse a call: one
+        alone is made as long as the budget is not spent.
+        """
+        if budget.cost_usd is None and budget.tokens is None:
+            return None
+        key = (instance.name, model)
         with self._lock:
-            tally = self._by_model.get(key)
-            if tally is None:
-                tally = self._by_model[key] = Tally()
+            tally = self._answers_of.get(key) or self._by_model.get(key)
+            answers = (tally.answered, tally.answered_output) if tally is not None else (0, 0)
+            reservation = Reservation(key, input_tokens, max_tokens, answers)
+            if budget.cost_usd is not None:
+                cost = self._tariffs.cost(instance, model, reservation.usage, local=local)
+                if cost is None:
+                    raise price_unknown(instance.name, model or None, budget.cost_usd)
+                if not cost:  # what is free spends no money
+                    budget = BudgetSettings(tokens=budget.tokens)
+                reservation.cost_usd = cost
+            self._refuse(budget)
+            self._reserved.add(reservation)
+        return reservation
+
+    def release(self, reservation: Reservation | None) -> None:
+        """Count a reservation no more; nothing happens for None, or when it was released."""
+        if reservation is not None:
+            with self._lock:
+                self._reserved.remove(reservation)
+
+    def add(
+        self,
+        call: Call,
+        *,
+        unpriced: ProviderSettings | None = None,
+        reserved: Reservation | None = None,
+    ) -> None:
+        """Count a call, in place of what was `reserved` for it. `unpriced` is given when its price
+        is not known yet: it is looked up, and the cost added once it is known."""
+        waits = False
+        with self._lock:
+            tally = self._tally(call.provider, call.model)
             tally.add(call)
             if self._all.add(call) and unpriced is not None:
-                self._open.append((call, unpriced))
+                waits = True
+                key = (unpriced.kind, unpriced.base_url, call.model)
+                if key not in self._open:
+                    self._open[key] = _Unpriced(unpriced, call.model)
+                self._open[key].add(tally, call.usage)
+            if reserved is not None:
+                self._reserved.remove(reserved)
+                if call.outcome == "answered" and reserved.key != (call.provider, call.model):
+                    # A server may call its model otherwise than it was asked for.
+                    self._answers_of.pop(reserved.key, None)
+                    self._answers_of[reserved.key] = tally
+                    if len(self._answers_of) > MOST_MODELS:
+                        del self._answers_of[next(iter(self._answers_of))]
+        if waits and unpriced is not None:
+            self._tariffs.begin(unpriced, call.model, local=False)
 
     def totals(self) -> Totals:
         """Return what all calls used so far."""
@@ -218,35 +310,58 @@ class Ledger:
             )
             return Totals(all=self._all.spent(), models=rows)
 
+    def _tally(self, provider: str, model: str) -> Tally:
+        """Return the tally of a model, made with its first call."""
+        found = self._by_model.get((provider, model))
+        if found is None:
+            while len(self._by_model) >= MOST_MODELS and self._fold():
+                pass
+            found = self._by_model[provider, model] = Tally()
+        return found
+
+    def _fold(self) -> bool:
+        """Put the model that was asked least, the first of equals, to the others; False when no
+        model is left."""
+        models = [key for key in self._by_model if key[1] != OTHER_MODELS]
+        if not models:
+            return False
+        least = min(models, key=lambda key: self._by_model[key].calls)
+        folded = self._by_model.pop(least)
+        others = self._by_model.setdefault((least[0], OTHER_MODELS), Tally())
+        others.merge(folded)
+        for waiting in self._open.values():
+            waiting.move(folded, others)
+        for name in [name for name, tally in self._answers_of.items() if tally is folded]:
+            del self._answers_of[name]
+        return True
+
+    def _refuse(self, budget: BudgetSettings) -> None:
+        """Raise BudgetError when calls so far and those under way have reached the budget."""
+        self._settle()
+        refuse_spent(
+            budget,
+            self._all.cost,
+            self._all.input + self._all.output,
+            self._all.calls,
+            "of this process",
+            "Raise llm.budget.{}, or start a new process.",
+            reserved=self._reserved,
+        )
+
     def _settle(self) -> None:
         """Price the calls whose tariff has come since."""
-        still = []
-        for call, provider in self._open:
-            if not self._tariffs.known(provider, call.model, local=False):
-                still.append((call, provider))
+        if not self._open:
+            return
+        for key, waiting in list(self._open.items()):
+            instance, model = waiting.instance, waiting.model
+            if not self._tariffs.known(instance, model, local=False):
                 continue
-            cost = self._tariffs.cost(provider, call.model, call.usage, local=False)
-            if cost is not None:
-                self._all.settle(cost)
-                self._by_model[call.provider, call.model].settle(cost)
-        self._open = still
-
-
-def refuse_spent(budget: BudgetSettings, spent: Spent, whose: str, hint: str) -> None:
-    """Raise BudgetError when `spent` has reached the budget. `{}` in the hint is which one."""
-    cost = spent.cost_usd or 0.0
-    if budget.cost_usd is not None and cost >= budget.cost_usd:
-        raise BudgetError(
-            f"The budget {whose} is spent: {dollars(cost)} of {dollars(budget.cost_usd)} in"
-            f" {calls(spent.calls)}.",
-            hint=hint.format("cost_usd"),
-        )
-    if budget.tokens is not None and spent.tokens >= budget.tokens:
-        raise BudgetError(
-            f"The budget {whose} is spent: {spent.tokens} of {budget.tokens} tokens in"
-            f" {calls(spent.calls)}.",
-            hint=hint.format("tokens"),
-        )
+            del self._open[key]
+            for (tally, usage), calls in waiting.usages.items():
+                cost = self._tariffs.cost(instance, model, usage, local=False)
+                if cost is not None:
+                    self._all.settle(cost, calls)
+                    tally.settle(cost, calls)
 
 
 def estimated(usage: Usage, request: ModelRequest, answer_chars: int) -> Usage:
@@ -263,20 +378,6 @@ def estimated(usage: Usage, request: ModelRequest, answer_chars: int) -> Usage:
         ),
         estimated=True,
     )
-
-
-def dollars(amount: float) -> str:
-    """Return an amount with as many digits as small ones need: `$12.50`, `$0.0031`, `$0.000004`."""
-    if amount >= 1:
-        return f"${amount:.2f}"
-    if amount >= 0.001 or not amount:
-        return f"${amount:.4f}"
-    return f"${amount:.6f}" if amount >= 1e-6 else "less than $0.000001"
-
-
-def calls(number: int) -> str:
-    """Return `1 call`, `2 calls`."""
-    return f"{number} call{'' if number == 1 else 's'}"
 
 
 def _tokens(chars: int) -> int:

@@ -28,6 +28,9 @@ _UNSEEN = ("output_reasoning_mtok", "output_citation_mtok")
 
 _MTOK = 1e6
 
+MOST_TARIFFS = 1000
+"""Models whose price is kept. The oldest is forgotten, and looked up again when it is needed."""
+
 
 class _Step(Struct, frozen=True):
     """USD per million tokens from `above` input tokens on, for all of them; `cached_usd` is for
@@ -130,15 +133,24 @@ class Tariffs:
 
         Those who ask for one model at once wait for one look-up, which ends though they leave.
         """
-        if self.known(provider, model, local=local):
+        coming = self.begin(provider, model, local=local)
+        if coming is None:
             return
         import asyncio
+
+        await asyncio.shield(asyncio.wrap_future(coming))
+
+    def begin(self, provider: ProviderSettings, model: str, *, local: bool) -> Future[None] | None:
+        """Start the look-up unless it is done or under way; return what to wait for, None when
+        nothing."""
+        if self.known(provider, model, local=local):
+            return None
         from concurrent.futures import Future
 
         key = (provider.kind, provider.base_url, model)
         with self._lock:
             if key in self._kept:
-                return
+                return None
             coming = self._coming.get(key)
             if coming is None:
                 coming = self._coming[key] = Future()
@@ -146,7 +158,7 @@ class Tariffs:
                 threading.Thread(
                     target=self._find, args=(key, coming), name="aiex-prices", daemon=True
                 ).start()
-        await asyncio.shield(asyncio.wrap_future(coming))
+            return coming
 
     def _find(self, key: _Key, coming: Future[None]) -> None:
         tariff = _UNKNOWN
@@ -160,7 +172,7 @@ class Tariffs:
             logging.getLogger(NAME).debug("a price could not be read", exc_info=True)
         finally:
             with self._lock:
-                self._kept[key] = tariff
+                self._keep(key, tariff)
                 self._coming.pop(key, None)
             coming.set_result(None)
 
@@ -173,8 +185,15 @@ class Tariffs:
 
         if not is_loopback(provider.base_url):
             return False
-        self._kept[(provider.kind, provider.base_url, model)] = _UNKNOWN
+        with self._lock:
+            self._keep((provider.kind, provider.base_url, model), _UNKNOWN)
         return True
+
+    def _keep(self, key: _Key, tariff: _Tariff) -> None:
+        """Keep a tariff, and forget the oldest of too many; under the lock."""
+        self._kept[key] = tariff
+        if len(self._kept) > MOST_TARIFFS:
+            del self._kept[next(iter(self._kept))]
 
 
 def _own(provider: ProviderSettings) -> bool:

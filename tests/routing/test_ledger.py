@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from aiex_ipy.config.settings import BudgetSettings, ProviderSettings
 from aiex_ipy.errors import BudgetError
 from aiex_ipy.messages import Message, ModelRequest, Usage
-from aiex_ipy.routing.ledger import Call, Ledger, dollars, estimated
+from aiex_ipy.routing.budgets import FIRST_OUTPUT_TOKENS, Reservation, dollars
+from aiex_ipy.routing.ledger import MOST_MODELS, OTHER_MODELS, Call, Ledger, estimated
 from aiex_ipy.routing.prices import Tariffs
 
 OPENAI = ProviderSettings(name="openai", kind="openai")
+PRICED = ProviderSettings(name="p", kind="openai", input_usd_per_mtok=2.0, output_usd_per_mtok=2.0)
 
 usages = st.builds(
     Usage,
@@ -129,13 +131,15 @@ def test_a_failure_without_tokens_is_not_of_unknown_cost() -> None:
     assert (spent.cost_usd, spent.unpriced, spent.failed) == (0.0, 0, 1)
 
 
-def test_a_price_that_comes_late_is_added() -> None:
+def test_a_price_that_comes_late_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer may end before its price is looked up: the totals have it afterwards."""
     tariffs = Tariffs()
     made = Ledger(tariffs)
     usage = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
-    made.add(call(model="gpt-4", usage=usage), unpriced=OPENAI)
-    made.add(call(model="gpt-6.2-sol", usage=usage), unpriced=OPENAI)
+    with monkeypatch.context() as slow:
+        slow.setattr(tariffs, "begin", lambda *_, **__: None)
+        made.add(call(model="gpt-4", usage=usage), unpriced=OPENAI)
+        made.add(call(model="gpt-6.2-sol", usage=usage), unpriced=OPENAI)
     assert made.totals().all.cost_usd is None
     asyncio.run(tariffs.look_up(OPENAI, "gpt-4"))
     asyncio.run(tariffs.look_up(OPENAI, "gpt-6.2-sol"))
@@ -211,3 +215,168 @@ def test_amounts_shown_grow_with_the_amounts(amounts: list[float]) -> None:
     """A larger amount is never shown as a smaller one."""
     shown = [float(dollars(each).removeprefix("$")) for each in sorted(amounts)]
     assert all(one <= other for one, other in pairwise(shown))
+
+
+def held(
+    made: Ledger, budget: BudgetSettings, *, model: str = "m", input_tokens: int = 10
+) -> Reservation:
+    found = made.reserve(
+        budget, PRICED, model, local=False, input_tokens=input_tokens, max_tokens=2000
+    )
+    assert found is not None
+    return found
+
+
+def test_calls_under_way_count_against_a_budget() -> None:
+    """A hundred calls at once cannot each find the budget unspent: those that would go through it
+    by what the others are expected to use are refused, and told why."""
+    made = ledger()
+    budget = BudgetSettings(tokens=3 * (10 + FIRST_OUTPUT_TOKENS))
+    first, *_ = [held(made, budget) for _ in range(3)]
+    with pytest.raises(BudgetError, match="about 1530 expected of 3 calls under way") as caught:
+        held(made, budget)
+    assert caught.value.code == "budget_reserved"
+    with pytest.raises(BudgetError):
+        made.check(budget, provider="p", model="m", priced=True)
+    made.release(first)
+    made.release(first)
+    held(made, budget)
+    with pytest.raises(BudgetError):
+        held(made, budget)
+
+
+def test_money_is_reserved_too() -> None:
+    """Calls under way are expected to cost what their tokens cost."""
+    made = ledger()
+    budget = BudgetSettings(cost_usd=0.002)  # PRICED takes 0.00102 for 10 + 500 tokens
+    one, other = held(made, budget), held(made, budget)
+    with pytest.raises(
+        BudgetError, match=r"\$0\.0000 of \$0\.0020 in 0 calls, and about \$0\.0020"
+    ):
+        held(made, budget)
+    made.release(one)
+    made.add(call(provider="p", usage=Usage(input_tokens=1, output_tokens=1)), reserved=other)
+    made.release(other)
+    held(made, budget)
+
+
+def test_a_reservation_never_refuses_its_own_call() -> None:
+    """A call that may use more than what is left is made when none is under way: the call that
+    reaches the budget is let end."""
+    made = ledger()
+    held(made, BudgetSettings(tokens=1), input_tokens=100_000)
+    made = ledger(call(usage=Usage(input_tokens=5, output_tokens=4)))
+    one = held(made, BudgetSettings(tokens=10))
+    made.release(one)
+    with pytest.raises(BudgetError, match="is spent: 9 of 9 tokens"):
+        held(made, BudgetSettings(tokens=9))
+
+
+def test_what_is_expected_is_what_the_model_said_so_far() -> None:
+    """The average of its answers, whatever name the server gives to the model, and never more than
+    the limit of the request."""
+    made = ledger()
+    budget = BudgetSettings(tokens=10**6)
+    assert held(made, budget).tokens == 10 + FIRST_OUTPUT_TOKENS
+    for output in (20, 41):
+        made.add(
+            call(provider="p", model="m-2026", usage=Usage(input_tokens=5, output_tokens=output)),
+            reserved=held(made, budget),
+        )
+    made.add(call(provider="p", model="m-2026", outcome="cancelled", usage=Usage(output_tokens=9)))
+    assert held(made, budget).tokens == held(made, budget, model="m-2026").tokens == 10 + 31
+    assert held(made, budget, model="n").tokens == 10 + FIRST_OUTPUT_TOKENS
+    short = made.reserve(budget, PRICED, "m", local=False, input_tokens=10, max_tokens=7)
+    assert short is not None
+    assert short.tokens == 17
+
+
+def test_no_budget_reserves_nothing_and_free_models_no_money() -> None:
+    """Without a budget nothing is kept; a local model is not refused for money others take; one of
+    unknown price is."""
+    made = ledger(call(usage=Usage(input_tokens=1, output_tokens=1, cost_usd=5.0)))
+    local = ProviderSettings(name="here", kind="ollama")
+    none = made.reserve(BudgetSettings(), PRICED, "m", local=False, input_tokens=1, max_tokens=1)
+    assert none is None
+    made.release(none)
+    money = BudgetSettings(cost_usd=1.0)
+    assert made.reserve(money, local, "m", local=True, input_tokens=1, max_tokens=1) is not None
+    with pytest.raises(BudgetError, match="price of 'm' of provider 'openai' is not known"):
+        made.reserve(money, OPENAI, "m", local=False, input_tokens=1, max_tokens=1)
+
+
+@given(st.lists(st.integers(0, 3), max_size=60))
+def test_what_is_reserved_is_given_back(steps: list[int]) -> None:
+    """In whatever order calls begin and end, nothing stays reserved once none is under way."""
+    made, budget = ledger(), BudgetSettings(cost_usd=1e9, tokens=10**12)
+    under_way: list[Reservation] = []
+    for step in steps:
+        if step > 1 or not under_way:
+            under_way.append(held(made, budget, input_tokens=step * 7))
+        elif step:
+            made.release(under_way.pop(0))
+        else:
+            made.add(call(usage=Usage(input_tokens=1, output_tokens=0)), reserved=under_way.pop())
+    for each in under_way:
+        made.release(each)
+    tokens = made.totals().all.tokens
+    made.check(
+        BudgetSettings(cost_usd=1e-12, tokens=tokens + 1), provider="p", model="m", priced=True
+    )
+
+
+def test_calls_that_never_opened_get_their_price() -> None:
+    """Calls cancelled before any answer came: their model is looked up all the same, and thousands
+    of them are kept as what they used, not one by one."""
+    tariffs = Tariffs()
+    made = Ledger(tariffs)
+    guess = Usage(input_tokens=1_000_000, output_tokens=0, estimated=True)
+    for _ in range(2000):
+        made.add(call(model="gpt-4", outcome="cancelled", usage=guess), unpriced=OPENAI)
+    assert sum(len(each.usages) for each in made._open.values()) <= 1
+    coming = tariffs.begin(OPENAI, "gpt-4", local=False)
+    if coming is not None:
+        coming.result(60)
+    spent = made.totals().all
+    assert (spent.cost_usd, spent.unpriced) == (pytest.approx(60_000.0), 0)
+    assert not made._open
+
+
+def test_made_up_model_names_do_not_fill_the_memory() -> None:
+    """A thousand names: the most used are told apart, the rest as others, and nothing is lost."""
+    made = ledger()
+    often = call(model="often", usage=Usage(input_tokens=1, output_tokens=0, cost_usd=0.5))
+    for number in range(1000):
+        made.add(often)
+        made.add(
+            call(model=f"m{number}", usage=Usage(input_tokens=1, output_tokens=1, cost_usd=0.25))
+        )
+    totals = made.totals()
+    assert len(totals.models) <= MOST_MODELS
+    rows = {row.model: row for row in totals.models}
+    assert rows["often"].calls == 1000
+    assert "m999" in rows
+    assert rows[OTHER_MODELS].calls > 800
+    assert sum(row.tokens for row in totals.models) == totals.all.tokens == 3000
+    assert sum(row.cost_usd or 0 for row in totals.models) == totals.all.cost_usd == 750.0
+
+
+def test_a_price_reaches_the_calls_of_a_model_put_to_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A model is folded while its price is looked up: the sum of the rows is still that of all."""
+    tariffs = Tariffs()
+    made = Ledger(tariffs)
+    usage = Usage(input_tokens=1_000_000, output_tokens=0)
+    with monkeypatch.context() as slow:
+        slow.setattr(tariffs, "begin", lambda *_, **__: None)
+        made.add(call(model="gpt-4", usage=usage), unpriced=OPENAI)
+        for number in range(MOST_MODELS):
+            for _ in range(2):
+                made.add(call(model=f"m{number}"))
+        made.add(call(model="gpt-4", usage=usage), unpriced=OPENAI)
+    asyncio.run(tariffs.look_up(OPENAI, "gpt-4"))
+    totals = made.totals()
+    assert totals.all.unpriced == 0
+    assert all(row.unpriced == 0 for row in totals.models)
+    assert sum(row.cost_usd or 0 for row in totals.models) == pytest.approx(60.0)

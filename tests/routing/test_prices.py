@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from aiex_ipy.config.settings import ProviderSettings
 from aiex_ipy.messages import Usage
-from aiex_ipy.routing.prices import Tariffs
+from aiex_ipy.routing.prices import MOST_TARIFFS, Tariffs
 
 OPENAI = ProviderSettings(name="openai", kind="openai")
 USAGE = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
@@ -244,3 +244,15 @@ def test_a_kept_price_needs_no_import() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert not done.returncode, done.stderr
+
+
+def test_prices_of_made_up_models_do_not_fill_the_memory() -> None:
+    """The newest thousand are kept; one that was forgotten is looked up again."""
+    tariffs = Tariffs()
+    gateway = ProviderSettings(
+        name="gateway", kind="openai_compatible", base_url="http://127.0.0.1:9/v1"
+    )
+    for number in range(MOST_TARIFFS + 500):
+        assert tariffs.known(gateway, f"m{number}", local=True)
+    assert len(tariffs._kept) == MOST_TARIFFS
+    assert tariffs.known(gateway, "m0", local=True)
