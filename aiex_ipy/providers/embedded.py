@@ -257,7 +257,7 @@ class _Server(OpenAICompatibleProvider):
         self.model = model
         self._spec = spec
         self._connection: Connection | None = None
-        self._connecting: asyncio.Lock | None = None
+        self._connecting: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
 
     @property
     def first_byte_s(self) -> float:
@@ -287,21 +287,26 @@ class _Server(OpenAICompatibleProvider):
         from aiex_ipy.providers import model_store
         from aiex_ipy.providers.local_connection import connect
 
-        if self._connecting is None:
-            self._connecting = asyncio.Lock()
-        async with self._connecting:
-            if self._connection is not None and self._connection.alive():
-                return self._connection
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        loop = asyncio.get_running_loop()
+        for other in list(self._connecting):
+            if other.is_closed():
+                self._connecting.pop(other, None)
+        async with self._connecting.setdefault(loop, asyncio.Lock()):
+            held = self._connection
+            if held is not None and held.alive():
+                return held
             try:
-                self._connection = await connect(
-                    self._spec, check=lambda: model_store.verify(self.model)
-                )
+                made = await connect(self._spec, check=lambda: model_store.verify(self.model))
             except StoreError as error:
                 raise _unavailable(error, self.name) from error
-            return self._connection
+            held = self._connection
+            if held is not None and held.alive():  # another loop was as quick
+                made.close()
+                return held
+            self._connection = made
+            if held is not None:
+                held.close()
+            return made
 
     async def endpoint(self) -> tuple[str, str]:
         ready = (await self.connected()).ready

@@ -7,8 +7,11 @@ import json
 import os
 import shutil
 import signal
+import socket
+import threading
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from pathlib import Path
 
@@ -32,7 +35,7 @@ from aiex_ipy.errors import (
 from aiex_ipy.messages import Chunk, Finish, Message, ModelRequest, Opened, TextDelta
 from aiex_ipy.providers import embedded, local_connection
 from aiex_ipy.providers.embedded import LEAST_BUDGET_TOKENS, EmbeddedProvider
-from aiex_ipy.providers.local_server import Speed
+from aiex_ipy.providers.local_server import Ready, Speed
 from aiex_ipy.providers.openai_compatible import OpenAICompatibleProvider
 
 INSTANCE = ProviderSettings(name="embedded", kind="embedded")
@@ -490,3 +493,35 @@ def test_a_small_model_is_asked_with_the_temperature_its_makers_advise(
 
     use(work)
     assert [each["temperature"] for each in bodies] == [sent]
+
+
+def test_two_loops_that_want_the_server_at_once_hold_it_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A kernel and its subshell each ask on a loop of their own: neither fails or waits forever."""
+    both = threading.Barrier(2)
+    pairs = [socket.socketpair() for _ in range(2)]
+    unused = [*pairs]
+    speed = Speed(prompt_tokens_per_s=1.0, output_tokens_per_s=1.0)
+    ready = Ready(pid=1, address="http://127.0.0.1:1", api_key="k", model="m", speed=speed)
+    made: list[local_connection.Connection] = []
+
+    async def connect(spec: object, *, check: object) -> local_connection.Connection:
+        await asyncio.to_thread(both.wait, 30)  # each loop has begun to connect
+        connection = local_connection.Connection(unused.pop()[0], ready)
+        made.append(connection)
+        return connection
+
+    monkeypatch.setattr(local_connection, "connect", connect)
+    server = embedded._Server(INSTANCE, settings(), None, None)  # type: ignore[arg-type]
+
+    async def twice() -> list[local_connection.Connection]:
+        return await asyncio.gather(server.connected(), server.connected())
+
+    with ThreadPoolExecutor(2) as threads:
+        found = [each.result() for each in [threads.submit(asyncio.run, twice()) for _ in "ab"]]
+    assert {id(each) for four in found for each in four} == {id(server._connection)}
+    assert [each.alive() for each in made].count(True) == 1
+    for pair in pairs:
+        for end in pair:
+            end.close()
