@@ -82,11 +82,11 @@ class VendorProvider(WireProvider):
     async def send(
         self, url: str, key: str, path: str, body: dict[str, Any] | None, *, stream: bool = False
     ) -> httpx2.Response:
-
         if body is None:  # a listing is not worth the SDK's import, a second or more
             return await super().send(url, key, path, None)
-        post = self._signed.get((path, stream))
-        if post is None or self._sdk is None:
+        # Kept in hand, because closing the provider lets go of it while an answer is awaited.
+        sdk, post = self._sdk, self._signed.get((path, stream))
+        if post is None or sdk is None:
             response = await self._send_by_sdk(url, key, path, body, stream=stream)
             from aiex_ipy.providers.transport import Repeated
 
@@ -96,18 +96,19 @@ class VendorProvider(WireProvider):
         response = await self.client(url).send(request, stream=stream)
         if response.is_success:
             return response
-        raise self._sdk._make_status_error_from_response(response)
+        raise sdk._make_status_error_from_response(response)
 
     async def _send_by_sdk(
         self, url: str, key: str, path: str, body: dict[str, Any], *, stream: bool
     ) -> httpx2.Response:
         import httpx2
 
-        if self._sdk is None or self._sdk._client is not self.client(url):
-            await self._make_sdk(url, key)
+        sdk = self._sdk
+        if sdk is None or sdk._client is not self.client(url):
+            sdk = await self._make_sdk(url, key)
         # With `cast_to` a response, the SDK hands it over unread when streaming, else read.
         more: dict[str, Any] = {"stream": True, "stream_cls": self._stream_type} if stream else {}
-        response = await self._sdk.post(
+        response = await sdk.post(
             path,
             cast_to=httpx2.Response,
             body=body,
@@ -122,7 +123,7 @@ class VendorProvider(WireProvider):
         self._signed.clear()
         await super().aclose()
 
-    async def _make_sdk(self, url: str, key: str) -> None:
+    async def _make_sdk(self, url: str, key: str) -> Any:
         import asyncio
         import importlib
 
@@ -130,10 +131,11 @@ class VendorProvider(WireProvider):
         # import under way in another thread, for whose end this waits.
         module = await asyncio.to_thread(importlib.import_module, self.sdk_module)
         self._stream_type = module.AsyncStream[Any]
-        self._sdk = getattr(module, self.sdk_client)(
+        self._sdk = sdk = getattr(module, self.sdk_client)(
             api_key=key,
             base_url=url,
             max_retries=0,
             timeout=self.timeout,
             http_client=self.client(url),
         )
+        return sdk

@@ -88,3 +88,34 @@ def test_a_server_that_has_gone_is_told(kind: str) -> None:
     outcomes, _ = asked(kind, Reply(), Reply(), stop_before=1)
     assert outcomes[0].text
     assert type(outcomes[1]) is UnavailableError
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_provider_closed_while_it_is_asked_tells_what_the_server_said(kind: str) -> None:
+    """Settings may change while an answer is awaited: its fault stays the server's own."""
+
+    async def run() -> None:
+        provider = KINDS[kind](
+            ProviderSettings(
+                name=kind,
+                kind=kind,
+                base_url=server.openai_url if kind == "openai" else server.url,
+                api_key=Secret("sk-one"),
+                model="m",
+            ),
+            Settings(),
+        )
+        await collect(provider.stream(question()))
+        server.reply = lambda _: Raw(
+            status=503, blocks=(b'{"error": {"message": "down"}}',), pause_s=0.05
+        )
+        asking = asyncio.create_task(collect(provider.stream(question())))
+        assert await asyncio.to_thread(server.wait_until, lambda: len(server.asked) == 2)
+        provider._sdk = None  # what `aclose` does before it waits for anything
+        provider._signed.clear()
+        with pytest.raises(UnavailableError, match="status 503"):
+            await asking
+        await provider.aclose()
+
+    with LoopbackServer() as server:
+        asyncio.run(run())
