@@ -50,7 +50,8 @@ class Client(httpx2.AsyncClient):
 
     It follows redirects on the same origin only, reads no more of a body than the caps allow, and
     sends once more, on a new connection, what was lost with a kept one that the server closed in
-    the moment of use. Cookies are not kept.
+    the moment of use: before any answer. All else that breaks is told, since what the server has
+    begun with may be billed. Cookies are not kept.
     """
 
     def __init__(self, base_url: str, network: NetworkSettings, *, connect_s: float) -> None:
@@ -80,7 +81,7 @@ class Client(httpx2.AsyncClient):
         sent = request
         seen = {sent.url}
         while True:
-            response = await self._once_or_twice(sent, stream)
+            response = await self._taken_in(await self._once_or_twice(sent), stream)
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
                 break
             sent = _redirected(sent, response)
@@ -107,17 +108,24 @@ class Client(httpx2.AsyncClient):
             proxy=self._proxy,
         )
 
-    async def _once_or_twice(self, request: httpx2.Request, stream: bool) -> httpx2.Response:
+    async def _once_or_twice(self, request: httpx2.Request) -> httpx2.Response:
+        noting = _Connecting()
+        request.extensions = {**request.extensions, "trace": noting}
         try:
-            return await self._send(self._kept, request, stream)
+            response = await self._answer(self._kept, request)
+            del request.extensions["trace"]  # what follows the head need not be noted
+            return response
         except _BROKEN:
+            if noting.is_new:
+                raise
             if self._fresh is None:
                 self._fresh = self._new_transport(0)
-        return await self._send(self._fresh, request, stream)
+        return await self._answer(self._fresh, request)
 
-    async def _send(
-        self, transport: httpx2.AsyncHTTPTransport, request: httpx2.Request, stream: bool
+    async def _answer(
+        self, transport: httpx2.AsyncHTTPTransport, request: httpx2.Request
     ) -> httpx2.Response:
+        """Return the response once its head is there."""
         try:
             response = await transport.handle_async_request(request)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
@@ -125,6 +133,9 @@ class Client(httpx2.AsyncClient):
                 raise _proxy_fault(self._proxy_address, error) from error
             raise
         response.request = request
+        return response
+
+    async def _taken_in(self, response: httpx2.Response, stream: bool) -> httpx2.Response:
         if not response.is_success:
             body = await _beginning(response)
             if response.status_code == 407 and self._proxy is not None:
@@ -139,6 +150,22 @@ class Client(httpx2.AsyncClient):
         if self._proxy is None:
             return False
         return not (self._tls and any(isinstance(link, ssl.SSLError) for link in chain(error)))
+
+
+class _Connecting:
+    """Notes whether a request had a connection made for it.
+
+    Source: httpx2, "Extensions", `trace`; httpcore2's events `connection.connect_tcp.*`.
+    """
+
+    __slots__ = ("is_new",)
+
+    def __init__(self) -> None:
+        self.is_new = False
+
+    async def __call__(self, event: str, info: dict[str, Any]) -> None:
+        if event == "connection.connect_tcp.started":
+            self.is_new = True
 
 
 class Repeated:

@@ -14,7 +14,8 @@ from aiex_ipy.messages import Message, ModelRequest, TextDelta
 from aiex_ipy.providers.lm_studio import LMStudioProvider
 from aiex_ipy.providers.ollama import OllamaProvider
 from aiex_ipy.providers.wire import WireProvider
-from aiex_ipy.testing.replies import Reply, whole_body
+from aiex_ipy.testing.loopback import LoopbackServer
+from aiex_ipy.testing.replies import Raw, Reply, whole_body
 
 ASKED = ModelRequest(
     messages=(Message(role="user", content="Say hello."),), model="m", max_tokens=8, stream=False
@@ -100,10 +101,10 @@ def test_kept_connections_that_are_closed_under_a_question_do_not_cost_the_answe
 
 
 @KINDS
-def test_a_server_that_hangs_up_on_a_new_connection_is_asked_no_third_time(
+def test_a_server_that_hangs_up_on_a_new_connection_is_not_asked_twice_in_silence(
     kind: type[WireProvider], wire: str
 ) -> None:
-    """One instant retry; when and whether to come again is for the router to say."""
+    """It had the question and may bill it: whether to come again is for the router to say."""
 
     async def work() -> None:
         server = Impatient(wire, always=True)
@@ -111,6 +112,38 @@ def test_a_server_that_hangs_up_on_a_new_connection_is_asked_no_third_time(
             with pytest.raises(UnavailableError) as caught:
                 await answer(provider)
         assert caught.value.code == "cut"
-        assert server.questions == 2
+        assert server.questions == 1
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "new"])
+def test_an_answer_that_breaks_off_is_not_asked_for_again_in_silence(kept: bool) -> None:
+    """Half of it was there, so it was made and is billed, also over a connection that was kept."""
+    whole = whole_body("openai", Reply(text="Hello."), "m")
+    headers = {"content-type": "application/json"}
+
+    async def work() -> None:
+        provider = LMStudioProvider(
+            ProviderSettings(name="local", kind="lm_studio", base_url=server.url), Settings()
+        )
+        if kept:
+            assert await answer(provider) == "Hello."
+        with pytest.raises(UnavailableError) as caught:
+            await answer(provider)
+        assert caught.value.code == "cut"
+        await provider.aclose()
+
+    def reply(request: object) -> Raw:
+        cut = len(server.asked) > kept
+        return Raw(
+            headers={**headers, "content-length": str(len(whole))},
+            blocks=(whole[:20] if cut else whole,),
+            end="reset" if cut else "end",
+        )
+
+    with LoopbackServer() as server:
+        server.reply = reply
+        asyncio.run(work())
+        assert server.connections == 1
+        assert len(server.asked) == kept + 1
