@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 from msgspec import Struct
 
 from aiex_ipy.config.settings import Secret
+from aiex_ipy.config.values import without_password
 from aiex_ipy.errors import (
     AiexError,
     ContextTooLongError,
@@ -30,6 +31,7 @@ from aiex_ipy.providers.unreachable import TransportFault, chain, why
 
 _LOOKED_AT = 4000  # characters of a server's own words that are looked at
 _SHOWN = 300  # characters of a server's own words that are shown
+_SHOWN_KIND = 60  # characters of a content type
 _READ = 2000  # and that are searched for numbers
 
 
@@ -57,6 +59,11 @@ class Peer(Struct, kw_only=True):
         port = parts.port or (443 if parts.scheme == "https" else 80)
         host = parts.hostname or ""
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    @property
+    def shown_url(self) -> str:
+        """The base URL without a password."""
+        return without_password(self.base_url)
 
     @property
     def subject(self) -> str:
@@ -160,7 +167,7 @@ def _foreign(error: Exception, peer: Peer) -> ProviderError:
     if names & _MALFORMED:
         return ProtocolError(
             f"{peer.place} answered in no form we know ({type(error).__name__}).",
-            hint=f"Check that the base URL {peer.base_url!r} is right.",
+            hint=f"Check that the base URL {peer.shown_url!r} is right.",
             **peer.details(),
         )
     if names & {"RequestError", "APIConnectionError", "OSError"}:
@@ -319,15 +326,15 @@ def _of_server(said: _Said, peer: Peer) -> ProviderError:
         )
     if 300 <= status < 400:
         return ProtocolError(
-            f"{peer.place} redirects to {said.headers.get('location', '?')!r}, which is not"
-            " followed.",
+            f"{peer.place} redirects{_to_whom(said.headers.get('location', ''), peer)}, which is"
+            " not followed.",
             code="redirect",
             hint="Set the base URL to the address that answers itself.",
             **details,
         )
     if status in (404, 405):
         return ProtocolError(
-            f"{peer.place} has no such address under {peer.base_url!r} (status {status}).{told}",
+            f"{peer.place} has no such address under {peer.shown_url!r} (status {status}).{told}",
             code="not_found",
             hint="Check the base URL; most servers want it to end in /v1.",
             **details,
@@ -342,12 +349,26 @@ def _of_server(said: _Said, peer: Peer) -> ProviderError:
 
 def wrong_content(content_type: str, peer: Peer) -> ProtocolError:
     """Return the error for a 200 whose body is no answer, such as a login page."""
+    kind = _words(content_type, peer)[:_SHOWN_KIND]
     return ProtocolError(
-        f"{peer.place} answered with {content_type or 'nothing'!r} instead of an answer.",
+        f"{peer.place} answered with {kind or 'nothing'!r} instead of an answer.",
         code="wrong_content",
-        hint=f"Check that the base URL {peer.base_url!r} is an API and not a web page.",
+        hint=f"Check that the base URL {peer.shown_url!r} is an API and not a web page.",
         **peer.details(),
     )
+
+
+def _to_whom(location: str, peer: Peer) -> str:
+    """Return where a redirect leads, without path and query, which may hold a key; `""` for
+    nowhere."""
+    try:
+        parts = urlsplit(location)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return ""
+    if not parts.hostname:
+        return ""
+    return f" to {_words(f'{parts.scheme}://{parts.hostname}{port}', peer)[:_SHOWN]!r}"
 
 
 def _lengths(fault: dict[str, Any], status: int) -> Lengths | None:
@@ -389,8 +410,10 @@ def _fault(body: object) -> dict[str, Any]:
 def _words(text: str, peer: Peer) -> str:
     """Return a server's words on one line, short, without the key, empty for a page."""
     if peer.secret:
-        text = text.replace(peer.secret.reveal(), "***")
-    line = "".join(c if c.isprintable() else " " for c in text[:_LOOKED_AT])
+        for form in {peer.secret.reveal(), quote(peer.secret.reveal(), safe="")}:
+            text = text.replace(form, "***")
+    text = without_password(text[:_LOOKED_AT])
+    line = "".join(c if c.isprintable() else " " for c in text)
     line = " ".join(line.split())
     if line.startswith("<") or "<html" in line[:1000].lower():
         return ""

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from aiex_ipy.config.settings import ProviderSettings, Secret, Settings
+from aiex_ipy.config.values import model_name_fault
 from aiex_ipy.errors import AiexError, CredentialsError, UnavailableError, near_miss
 from aiex_ipy.messages import Chunk, Finish, ModelInfo, ModelRequest, Opened
 from aiex_ipy.providers.answering import whole
@@ -33,6 +34,9 @@ deadline: 600 s at the default of 30 s, which is the SDKs' own."""
 
 NEAR_MODELS_S = 2.0
 """How long the listing is waited for that tells which models there are, when one is not."""
+
+LONGEST_NAME = 100
+"""Characters of a model's name that a hint shows; a longer one is left out."""
 
 UNVERIFIED = "certificates are not checked, because network.ssl_verify is false"
 
@@ -210,9 +214,14 @@ class WireProvider:
 
         try:
             async with asyncio.timeout(NEAR_MODELS_S):
-                names = tuple(each.name for each in await self.models())
+                listed = await self.models()
         except (AiexError, TimeoutError):
             return ""
+        names = tuple(
+            each.name
+            for each in listed
+            if len(each.name) <= LONGEST_NAME and not model_name_fault(each.name)
+        )
         return near_miss(model, names) if names else ""
 
     def _unverified(self, url: str) -> str:

@@ -11,8 +11,10 @@ import pytest
 from aiex_ipy.config.settings import ProviderSettings, Settings
 from aiex_ipy.errors import UnavailableError
 from aiex_ipy.messages import Message, ModelRequest, TextDelta
+from aiex_ipy.providers.anthropic import AnthropicProvider
 from aiex_ipy.providers.lm_studio import LMStudioProvider
 from aiex_ipy.providers.ollama import OllamaProvider
+from aiex_ipy.providers.openai import OpenAIProvider
 from aiex_ipy.providers.wire import WireProvider
 from aiex_ipy.testing.loopback import LoopbackServer
 from aiex_ipy.testing.replies import Raw, Reply, whole_body
@@ -21,7 +23,13 @@ ASKED = ModelRequest(
     messages=(Message(role="user", content="Say hello."),), model="m", max_tokens=8, stream=False
 )
 KINDS = pytest.mark.parametrize(
-    ("kind", "wire"), [(OllamaProvider, "ollama"), (LMStudioProvider, "openai")]
+    ("kind", "wire"),
+    [
+        (OllamaProvider, "ollama"),
+        (LMStudioProvider, "openai"),
+        (OpenAIProvider, "openai"),
+        (AnthropicProvider, "anthropic"),
+    ],
 )
 
 
