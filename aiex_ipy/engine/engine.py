@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
@@ -47,7 +48,8 @@ class Engine:
     `surroundings` is what a front end tells of its session: cells, names, the last failure. It
     owns one loop thread (started with the first request that needs a model), the
     providers' clients on that loop, and, with `kernel=True`, a linter kept open. `close`
-    ends all of it; a closed engine raises EngineClosedError.
+    ends all of it; a closed engine raises EngineClosedError, and so does one whose loop runs in
+    the process that this one is a fork of.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Engine:
         self._loop = LoopThread()
         self._ruff = _linter() if kernel else None
         self._closed = False
+        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._state = models.state if models is not None else RoutingState()
         _engines.add(self)
@@ -246,19 +249,28 @@ class Engine:
         return self._loop.submit(work).result()
 
     def close(self) -> None:
-        """End the requests, clients, child processes and the loop. Safe to call twice."""
+        """End the requests, clients, child processes and the loop. Safe to call twice.
+
+        All of it is ended, whatever of it fails; the failure is raised then. In a forked child the
+        parent's are left alone.
+        """
         with self._lock:
             if self._closed:
                 return
             self._closed = True
             models = self._models
-        for end in self._at_close:
-            end()
-        if models is not None and self._loop.started:
-            self._loop.submit(models.aclose()).result(CLOSE_TIMEOUT_S)
-        self._loop.stop()
-        if self._ruff is not None:
-            self._ruff.close()
+        with ExitStack() as ends:  # the last one is called first
+            if os.getpid() == self._pid and self._ruff is not None:
+                ends.callback(self._ruff.close)
+            ends.callback(self._loop.stop)
+            if models is not None and self._loop.started:
+                ends.callback(self._close_models, models)
+            if os.getpid() == self._pid:
+                for end in reversed(self._at_close):
+                    ends.callback(end)
+
+    def _close_models(self, models: Router) -> None:
+        self._loop.submit(models.aclose()).result(CLOSE_TIMEOUT_S)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -299,9 +311,11 @@ def _forget() -> None:
     """In a forked child: leave the parent's engines alone, and keep them.
 
     Their sockets and the loop's epoll are shared with the parent: if they were collected here, the
-    parent's loop would hear no more of its connections.
+    parent's loop would hear no more of its connections. Another thread may have held their locks.
     """
     global _default, _default_lock
+    for engine in _engines:
+        engine._lock = threading.Lock()
     _left_behind.extend(_engines)
     _default = None
     _default_lock = threading.Lock()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from aiex_ipy.errors import EngineClosedError
 
 if TYPE_CHECKING:
     import asyncio
@@ -17,7 +20,9 @@ STOP_TIMEOUT_S = 5.0
 class LoopThread:
     """An event loop that starts with the first call and ends with `stop`.
 
-    Any thread may call `submit`. asyncio is imported with the first call.
+    Any thread may call `submit`. asyncio is imported with the first call. A forked child has no
+    such thread: there `submit` raises EngineClosedError at once, and `stop` leaves the parent's
+    loop alone.
     """
 
     def __init__(self, name: str = "aiex-engine") -> None:
@@ -25,9 +30,20 @@ class LoopThread:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._pid = 0
 
     def loop(self) -> asyncio.AbstractEventLoop:
-        """Return the running loop, starting its thread if there is none."""
+        """Return the running loop, starting its thread if there is none.
+
+        Raises EngineClosedError in a forked child of the process that started it.
+        """
+        if self._inherited:
+            raise EngineClosedError(
+                f"This engine's requests run in process {self._pid}, and this process is a fork of"
+                " it.",
+                code="forked",
+                hint="Make a new Engine in the child.",
+            )
         with self._lock:
             if self._loop is None:
                 import asyncio
@@ -46,13 +62,19 @@ class LoopThread:
                 self._thread = threading.Thread(target=run, name=self._name, daemon=True)
                 self._thread.start()
                 ready.wait()
+                self._pid = os.getpid()
                 self._loop = loop
             return self._loop
 
     @property
     def started(self) -> bool:
-        """True while the loop runs."""
-        return self._loop is not None
+        """True while the loop runs, in this process."""
+        return self._loop is not None and not self._inherited
+
+    @property
+    def _inherited(self) -> bool:
+        """True when it was started before this process was forked: nobody runs it here."""
+        return self._loop is not None and self._pid != os.getpid()
 
     def is_current(self) -> bool:
         """True when called on the loop's own thread."""
@@ -62,10 +84,17 @@ class LoopThread:
         """Run a coroutine on the loop; the future's `cancel` cancels the task."""
         import asyncio
 
-        return asyncio.run_coroutine_threadsafe(work, self.loop())
+        try:
+            loop = self.loop()
+        except EngineClosedError:
+            work.close()
+            raise
+        return asyncio.run_coroutine_threadsafe(work, loop)
 
     def stop(self) -> None:
         """Cancel what runs, let it clean up, end the thread. Safe to call twice."""
+        if self._inherited:
+            return
         with self._lock:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -374,3 +377,74 @@ def test_the_three_kinds_of_chat_differ_in_prompt_and_grounding(engine_of, bad_f
     assert "Analyzer findings" not in bodies["general"][-1].content
     assert "Analyzer findings" in bodies["coding"][-1].content
     assert "Code at" not in bodies["coding"][-1].content
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_an_engine_in_a_forked_child_says_so_at_once(tmp_path):
+    """The engine's loop did not come along: nothing waits for it, the remedy is named, what needs
+    no model works, and closing it there leaves the parent's loop and requests alone."""
+    code = """
+import os, sys, warnings
+from aiex_ipy.config.settings import Settings, LLMSettings
+from aiex_ipy.engine.engine import Engine
+from aiex_ipy.errors import EngineClosedError
+from aiex_ipy.operations.analyze import AnalyzeRequest
+warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
+engine = Engine(Settings(llm=LLMSettings(default_provider="none")))
+ended = []
+engine.at_close(lambda: ended.append(os.getpid()))
+async def one():
+    return 1
+engine.call(one())
+pid = os.fork()
+if not pid:
+    try:
+        engine.call(one())
+    except EngineClosedError as error:
+        print(error.code, error.hint, flush=True)
+    print(engine.run_sync(AnalyzeRequest(paths=(sys.argv[1],))).quality_score > 0, flush=True)
+    engine.close()
+    os._exit(bool(ended))
+print("child", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+print(engine.call(one()), ended)
+engine.close()
+print(len(ended))
+"""
+    file = tmp_path / "a.py"
+    file.write_text("x = 1\n")
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", code, str(file)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [
+        "forked Make a new Engine in the child.",
+        "True",
+        "child 0",
+        "1 []",
+        "1",
+    ]
+    assert "never awaited" not in done.stderr
+
+
+def test_all_is_closed_though_something_of_it_fails():
+    """An `at_close` that raises keeps neither the others from being called, nor the loop running;
+    the failure is told."""
+    engine, _ = engine_with("ok")
+    ended = []
+    engine.at_close(lambda: ended.append("before"))
+
+    def fail():
+        raise OSError("disk full")
+
+    engine.at_close(fail)
+    engine.at_close(lambda: ended.append("after"))
+    engine.run_sync(AskRequest(query="q"))
+    with pytest.raises(OSError, match="disk full"):
+        engine.close()
+    assert ended == ["before", "after"]
+    assert not engine.loop_running
+    engine.close()
