@@ -8,6 +8,7 @@ from aiex_ipy.config.providers import KINDS, NO_PROVIDER, canonical_provider
 from aiex_ipy.config.settings import ProviderSettings, Settings
 from aiex_ipy.errors import UnknownNameError, near_miss
 from aiex_ipy.providers import Provider
+from aiex_ipy.routing.probing import SharedProbe
 
 LOCAL_SERVERS = ("ollama", "lm_studio")
 BY_NAME_ONLY = ("scripted",)
@@ -24,7 +25,10 @@ class Registry:
         self._made: dict[str, Provider] = dict(providers or {})
         self._here: dict[str, bool] = {}
         self._probed_at = float("-inf")
+        self._forgotten = 0
         self._answering: list[str] = []
+        self._local_probe: SharedProbe[list[str]] = SharedProbe()
+        self._embedded_probe: SharedProbe[bool] = SharedProbe()
 
     def names(self) -> list[str]:
         """Return the providers that can be named: the configured, then our kinds that need none.
@@ -106,13 +110,20 @@ class Registry:
         return [instance.name for instance in sorted(usable, key=lambda each: each.priority)]
 
     async def answering(self) -> list[str]:
-        """Local servers that answer, by priority; asked in parallel, the answer kept a while."""
+        """Local servers that answer, by priority; asked in parallel, the answer kept a while. Those
+        who ask at once share one probe."""
         import asyncio
 
-        llm = self.settings.llm
         now = asyncio.get_running_loop().time()
-        if now - self._probed_at < llm.probe_keep_ms / 1000:
+        if now - self._probed_at < self.settings.llm.probe_keep_ms / 1000:
             return self._answering
+        return await self._local_probe.found_by(self._probe)
+
+    async def _probe(self) -> list[str]:
+        import asyncio
+
+        llm, forgotten = self.settings.llm, self._forgotten
+        began = asyncio.get_running_loop().time()
         names = [name for name, each in llm.providers.items() if each.kind in LOCAL_SERVERS]
         names += [kind for kind in LOCAL_SERVERS if kind not in names]
         providers = [self.provider(name) for name in names]
@@ -120,17 +131,26 @@ class Registry:
             *(provider.available(llm.probe_timeout_ms / 1000) for provider in providers)
         )
         answering = [name for name, answers in zip(names, found, strict=True) if answers]
-        self._answering = sorted(answering, key=lambda name: self.instance(name).priority)
-        self._probed_at = now
-        return self._answering
+        answering.sort(key=lambda name: self.instance(name).priority)
+        if forgotten == self._forgotten:
+            self._answering, self._probed_at = answering, began
+        return answering
 
     def probe_again(self) -> None:
-        """Forget which local servers answered: one of them may be gone."""
+        """Forget which local servers answered, what is being asked now too: one of them may be
+        gone."""
         self._probed_at = float("-inf")
+        self._forgotten += 1
 
     async def embedded(self) -> bool:
         """True when a model is installed and can be run here."""
-        return await self.provider("embedded").available(self.settings.llm.probe_timeout_ms / 1000)
+        embedded = self.provider("embedded")
+        within_s = self.settings.llm.probe_timeout_ms / 1000
+
+        async def probe() -> bool:
+            return await embedded.available(within_s)
+
+        return await self._embedded_probe.found_by(probe)
 
     async def aclose(self) -> None:
         """Close all that were made; the next use makes them anew."""

@@ -21,6 +21,8 @@ from aiex_ipy.messages import Answer, Chunk, Message, ModelRequest, Opened, Text
 from aiex_ipy.providers.fold import collect
 from aiex_ipy.providers.scripted import ScriptedProvider
 from aiex_ipy.routing.choice import Choice, Target
+from aiex_ipy.routing.probing import SharedProbe
+from aiex_ipy.routing.registry import Registry
 from aiex_ipy.routing.router import Router
 from aiex_ipy.testing.conformance import SCHEMA
 from aiex_ipy.testing.loopback import Listed, LoopbackServer
@@ -213,6 +215,93 @@ def test_probes_are_kept_a_while(server, nobody):
 
     assert asyncio.run(run(30_000)) == 1
     assert asyncio.run(run(0)) == 3
+
+
+def test_many_questions_at_once_share_one_probe(server, nobody):
+    """Forty questions find no provider known: each local server is asked once, and who is
+    cancelled while it waits takes the answer from nobody else."""
+    ollama = ProviderSettings(name="ollama", kind="ollama", base_url=server.url)
+
+    async def run() -> list[int]:
+        router = Router(settings(ollama, away(nobody)[1], probe_timeout_ms=30_000))
+        probes = 0
+        held = asyncio.Event()
+        provider = router.provider("ollama")
+        available = provider.available
+
+        async def slow(within_s: float) -> bool:
+            nonlocal probes
+            probes += 1
+            await held.wait()
+            return await available(within_s)
+
+        provider.available = slow
+        asked = [asyncio.create_task(router.targets(Choice())) for _ in range(40)]
+        while not probes:
+            await asyncio.sleep(0)
+        asked[0].cancel()
+        await asyncio.wait({asked[0]})
+        held.set()
+        plans = await asyncio.gather(*asked[1:])
+        assert probes == 1
+        await router.aclose()
+        return [len(plan) for plan in plans]
+
+    assert asyncio.run(run()) == [1] * 39
+    assert len(server.requests) == 1
+
+
+def test_a_probe_nobody_waits_for_ends():
+    """When all who wait are cancelled, so is the probe; the next question makes another."""
+
+    async def run() -> None:
+        shared: SharedProbe[int] = SharedProbe()
+        ended = []
+
+        async def probe() -> int:
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                ended.append(True)
+            return 1
+
+        async def quick() -> int:
+            return 2
+
+        asked = [asyncio.create_task(shared.found_by(probe)) for _ in range(3)]
+        await asyncio.sleep(0)
+        for each in asked:
+            each.cancel()
+        await asyncio.wait(asked)
+        assert await shared.found_by(quick) == 2
+        assert ended == [True]
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(run())
+
+
+def test_a_server_that_fails_during_a_probe_is_probed_again(server, nobody):
+    """What a probe found before a failure is not kept after it."""
+    ollama = ProviderSettings(name="ollama", kind="ollama", base_url=server.url)
+
+    async def run() -> None:
+        registry = Registry(settings(ollama, away(nobody)[1]))
+        provider = registry.provider("ollama")
+        available = provider.available
+
+        async def failing_meanwhile(within_s: float) -> bool:
+            registry.probe_again()
+            return await available(within_s)
+
+        provider.available = failing_meanwhile
+        assert await registry.answering() == ["ollama"]
+        provider.available = available
+        assert await registry.answering() == ["ollama"]
+        assert await registry.answering() == ["ollama"]
+        await registry.aclose()
+
+    asyncio.run(run())
+    assert len(server.requests) == 2
 
 
 def test_no_server_is_asked_when_a_key_is_set(server):
