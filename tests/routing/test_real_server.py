@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,10 +34,9 @@ HERE = Choice(provider="embedded")
 SMALL = EmbeddedSettings(threads=1, context_tokens=512, prompt_budget_tokens=3000)
 
 
-def settings(*instances: ProviderSettings) -> Settings:
-    return Settings(
-        llm=LLMSettings(embedded=SMALL, providers={each.name: each for each in instances})
-    )
+def settings(*instances: ProviderSettings, **llm: Any) -> Settings:
+    providers = {each.name: each for each in instances}
+    return Settings(llm=LLMSettings(embedded=SMALL, providers=providers, **llm))
 
 
 def question(
@@ -137,8 +137,8 @@ def thief(address: str) -> Settings:
             base_url=f"{address}/v1",
             api_key=Secret("stolen-key"),
             model="x",
-            fallbacks=("embedded",),
-        )
+        ),
+        fallback_provider="embedded",
     )
 
 

@@ -46,7 +46,7 @@ def lose_a_delta(monkeypatch: pytest.MonkeyPatch) -> None:
         chunks = feed(self, data)
         if any(isinstance(chunk, TextDelta) for chunk in chunks):
             fed += 1
-            if fed % 7 == 0:
+            if fed % 2 == 0:
                 return [chunk for chunk in chunks if not isinstance(chunk, TextDelta)]
         return chunks
 
@@ -81,10 +81,10 @@ def leave_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def raise_what_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def breaking(self: Asked, finish: Finish) -> Finish:
+    async def breaking(self: Asked) -> bool:
         raise KeyError("usage")
 
-    monkeypatch.setattr(Asked, "answered", breaking)
+    monkeypatch.setattr(Asked, "ready", breaking)
 
 
 @pytest.mark.parametrize(
@@ -103,5 +103,8 @@ def test_it_finds_what_goes_wrong(
     """Each promise of the soak, broken on purpose, is told."""
     sabotage(monkeypatch)
     monkeypatch.setattr(fault_injection, "FAULTS", (fault_injection.cut,))
-    report = soak(seed=1, seconds=1, at_once=16, rounds=1)
-    assert any(found in problem for problem in report.problems), report
+    for seed in range(1, 8):  # a busy machine asks little in one second
+        report = soak(seed=seed, seconds=1, at_once=16, rounds=1)
+        if any(found in problem for problem in report.problems):
+            return
+    pytest.fail(f"{found!r} was not told of: {report}")
