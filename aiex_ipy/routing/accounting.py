@@ -9,6 +9,7 @@ import msgspec
 from aiex_ipy.config.settings import BudgetSettings, LLMSettings, ProviderSettings
 from aiex_ipy.errors import AiexError
 from aiex_ipy.messages import ModelRequest, Usage
+from aiex_ipy.routing.budgets import Reservation
 from aiex_ipy.routing.choice import Target
 from aiex_ipy.routing.ledger import Call, estimated
 from aiex_ipy.routing.reuse import own_model
@@ -62,6 +63,7 @@ class Account:
         self._model = target.model or ""
         self._request: ModelRequest | None = None
         self._before: Usage | None = None
+        self._reserved: Reservation | None = None
         self._outcome = "cancelled"
         self._began = self._first_at = 0.0
         self._pending = self._counted = False
@@ -87,6 +89,25 @@ class Account:
             model=model or None,
             priced=tariffs.priced(self._instance, model, local=self._here),
         )
+
+    def reserve(self, request: ModelRequest) -> None:
+        """Count what `request` is expected to use, until `release`. Raises BudgetError."""
+        budget = self._llm.budget
+        if budget.cost_usd is not None or budget.tokens is not None:
+            self._reserved = self._state.ledger.reserve(
+                budget,
+                self._instance,
+                self._budgeted(),
+                local=self._here,
+                input_tokens=estimated(Usage(), request, 0).input_tokens or 0,
+                max_tokens=request.max_tokens,
+            )
+
+    def release(self) -> None:
+        """Expect no more of an attempt; nothing happens when it was counted."""
+        if self._reserved is not None:
+            self._state.ledger.release(self._reserved)
+            self._reserved = None
 
     def asked(self, request: ModelRequest) -> None:
         """An attempt is sent."""
@@ -171,7 +192,9 @@ class Account:
                 attempts=self.times,
             ),
             unpriced=None if known else self._instance,
+            reserved=self._reserved,
         )
+        self._reserved = None
 
     def _priced(self, usage: Usage) -> Usage:
         cost = self._state.tariffs.cost(self._instance, self._model, usage, local=self._here)

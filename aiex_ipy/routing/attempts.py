@@ -198,6 +198,8 @@ class Asked:
         self.standing.in_flight += 1
         if self._limits.are_any:
             await self._pass_gate()
+        assert self.request is not None
+        self._account.reserve(self.request)
         self._entry = self._breaker.enter()
         if self._entry is None:
             raise self._circuit_open()
@@ -218,10 +220,8 @@ class Asked:
             except TimeoutError:
                 raise self._busy(gate.next_in_s) from None
         self._gate = gate
-        # What happened while it waited.
-        self._account.check()
         cooling = self.standing.cooling_s(self.target.model)
-        if cooling > SOON_S:
+        if cooling > SOON_S:  # it asked for that while this one waited
             raise self._still_cooling(cooling)
 
     def stream(self) -> AsyncGenerator[Chunk, None]:
@@ -315,6 +315,7 @@ class Asked:
         if self._gate is not None:
             self._gate.leave(batch=self._batch)
             self._gate = None
+        self._account.release()
         if self._in_flight:
             self._in_flight = False
             self.standing.in_flight -= 1

@@ -283,3 +283,22 @@ def test_a_probe_closes_the_circuit_with_its_first_words() -> None:
     assert breaker.state == "closed"
     breaker.failed(entry)
     assert (breaker.state, breaker.faults) == ("closed", 1)
+
+
+def test_calls_under_way_are_held_against_the_budget() -> None:
+    """Twenty at once do not spend a budget for five: what those under way are expected to use
+    counts, and what one has cost is known of the next."""
+    with LoopbackServer(Reply(input_tokens=50, output_tokens=50, first_pause_s=0.1)) as server:
+        router = router_for(instance("one", server), budget=BudgetSettings(tokens=600))
+
+        async def both() -> list[Any]:
+            await ask(router, "the first")
+            return await asyncio.gather(
+                *(ask(router, f"question {number}") for number in range(20)),
+                return_exceptions=True,
+            )
+
+        (found,) = run(router, both())
+        refused = [each for each in found if isinstance(each, BudgetError)]
+        assert 9 <= len(refused) <= 15
+        assert router.state.ledger.totals().all.tokens < 1_200
