@@ -17,6 +17,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import ssl
+import struct
 import sys
 import threading
 import time
@@ -72,10 +75,16 @@ class LoopbackServer:
 
     `requests` has everything sent to it; `asked` only what asks a model. `disconnects` are the
     times (`time.monotonic`) at which a client was seen to have gone before its answer was whole.
-    `reply` may be set to a function of the request instead of `replies`.
+    `reply` may be set to a function of the request instead of `replies`. With `certificate` (files
+    of certificate and key) it speaks TLS.
     """
 
-    def __init__(self, *replies: Reply | Raw, models: tuple[Listed, ...] = ()) -> None:
+    def __init__(
+        self,
+        *replies: Reply | Raw,
+        models: tuple[Listed, ...] = (),
+        certificate: tuple[str, str] | None = None,
+    ) -> None:
         self.replies: list[Reply | Raw] = list(replies) or [Reply()]
         self.reply: Callable[[Received], Reply | Raw] | None = None
         self.models = models or (Listed(name="loopback-model"),)
@@ -84,6 +93,10 @@ class LoopbackServer:
         self.open_connections = 0
         self.connections = 0
         self.port = 0
+        self._tls: ssl.SSLContext | None = None
+        if certificate is not None:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(*certificate)
         self._said = 0
         self._started = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -92,8 +105,8 @@ class LoopbackServer:
 
     @property
     def url(self) -> str:
-        """`http://127.0.0.1:PORT`, for kinds anthropic and ollama."""
-        return f"http://127.0.0.1:{self.port}"
+        """`http://127.0.0.1:PORT` (or https), for kinds anthropic and ollama."""
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
 
     @property
     def openai_url(self) -> str:
@@ -164,7 +177,9 @@ class LoopbackServer:
 
             task.add_done_callback(ended)
 
-        server = await asyncio.start_server(connected, "127.0.0.1", self.port, backlog=1024)
+        server = await asyncio.start_server(
+            connected, "127.0.0.1", self.port, backlog=1024, ssl=self._tls
+        )
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._stop.wait()
@@ -268,13 +283,17 @@ class _Connection:
 
     async def _say_raw(self, raw: Raw, gone: asyncio.Future[bytes]) -> bool:
         headers = {"content-type": "application/json", **raw.headers}
-        self._head(raw.status, headers.pop("content-type"), extra=headers)
+        if raw.head:
+            self._head(raw.status, headers.pop("content-type"), extra=headers)
         for block in raw.blocks:
             await _pause(raw.pause_s, gone)
             await self._block(block)
+        while raw.for_ever:
+            await _pause(raw.pause_s, gone)
+            await self._block(raw.for_ever)
         if raw.end == "silence":
             await _pause(3600, gone)
-        return await self._cut("reset" if raw.end == "reset" else "end")
+        return await self._cut(raw.end)
 
     def _head(
         self,
@@ -294,8 +313,12 @@ class _Connection:
         await self._writer.drain()
 
     async def _cut(self, how: str) -> bool:
-        if how == "reset":
+        if how in ("reset", "close"):
             await asyncio.sleep(0.02)  # what was written goes out before the connection breaks
+            if how == "reset":
+                at_once = struct.pack("ii", 1, 0)  # closing sends RST; without it, FIN
+                plain = self._writer.get_extra_info("socket")
+                plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
             self._writer.transport.abort()
             return False
         self._writer.write(b"0\r\n\r\n")

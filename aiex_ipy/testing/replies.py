@@ -46,14 +46,18 @@ class Reply(Struct, frozen=True, kw_only=True):
 class Raw(Struct, frozen=True, kw_only=True):
     """Bytes as they are, for faults: `blocks` leave one by one after `pause_s` each.
 
-    `end` says what follows: the end of the body, a broken connection, or silence.
+    Without `head` there are no status and no headers. `for_ever`, if any, is sent again and again
+    after the blocks. `end` says what follows: the end of the body, a connection that is reset, one
+    that is closed in mid-body, or silence.
     """
 
     status: int = 200
     headers: dict[str, str] = {}
+    head: bool = True
     blocks: tuple[bytes, ...] = ()
+    for_ever: bytes = b""
     pause_s: float = 0.0
-    end: Literal["end", "reset", "silence"] = "end"
+    end: Literal["end", "reset", "close", "silence"] = "end"
 
 
 def whole_body(wire: Wire, reply: Reply, model: str) -> bytes:
