@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from typing import NoReturn
 
 from aiex_ipy.errors import EmptyAnswerError, UnavailableError
 from aiex_ipy.messages import Chunk, Finish, ModelRequest, TextDelta, ToolCallDelta
@@ -22,14 +23,15 @@ async def whole(
 
     Foreign exceptions are mapped; a stream that ends without `Finish` is an error; so is an
     empty answer; so is one that passes one of its `deadlines`. After the first delta such an
-    error is an InterruptedAnswerError. With a `response_schema` the text is held back, checked,
-    and given out as one delta of JSON that satisfies it. Closing this generator closes `chunks`.
+    error is an InterruptedAnswerError; blanks wait for the first word. With a `response_schema`
+    the text is held back, checked, and given out as one delta of JSON that satisfies it. Closing
+    this generator closes `chunks`.
     """
     from asyncio import CancelledError
     from contextlib import aclosing
 
     said: list[str] = []
-    called = False
+    called = shown = False
     held = request.response_schema is not None
     limits = deadlines or Deadlines()
     failed: Exception
@@ -40,8 +42,11 @@ async def whole(
                 limits.given()
                 if type(chunk) is TextDelta:
                     said.append(chunk.text)
-                    if not held:
+                    if shown:
                         yield chunk
+                    elif not held and not chunk.text.isspace():
+                        shown = True
+                        yield TextDelta("".join(said))
                 elif type(chunk) is Finish:
                     limits.stop()
                     for last in _ending(chunk, request, "".join(said), called, peer):
@@ -62,11 +67,14 @@ async def whole(
         finally:
             limits.stop()
         # What is held back was seen by nobody, so the question may simply be asked again.
-        partial = "".join(said) if called or (said and not held) else None
-        mapped = from_exception(failed, peer, partial=partial)
-        if mapped is failed:
-            raise mapped
-        raise mapped from failed
+        _fail(failed, peer, partial="".join(said) if called or shown else None)
+
+
+def _fail(failed: Exception, peer: Peer, *, partial: str | None) -> NoReturn:
+    mapped = from_exception(failed, peer, partial=partial)
+    if mapped is failed:
+        raise mapped
+    raise mapped from failed
 
 
 def _too_late(passed: Passed, peer: Peer) -> UnavailableError:

@@ -36,7 +36,8 @@ def satisfying_json(text: str, schema: Schema, *, cut: bool, about: dict[str, An
             return candidate
     if cut:
         raise InvalidAnswerError(
-            "The answer reached its token limit before its JSON was whole.",
+            f"The answer of model {about.get('model', '')!r} reached its token limit before its"
+            " JSON was whole.",
             code="truncated",
             hint="Raise max_tokens.",
             partial=text,
