@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -68,10 +67,6 @@ def at_home(model_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """Files of a self-signed certificate, for 127.0.0.1 and `model.invalid`, and of its key."""
-    place = tmp_path_factory.mktemp("certificate")
-    made = (
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=model.invalid"
-        " -addext subjectAltName=IP:127.0.0.1,DNS:model.invalid -keyout k.pem -out c.pem"
-    )
-    subprocess.run(made.split(), cwd=place, check=True, capture_output=True)
-    return str(place / "c.pem"), str(place / "k.pem")
+    from aiex_ipy.testing.certificates import self_signed
+
+    return self_signed(tmp_path_factory.mktemp("certificate"))

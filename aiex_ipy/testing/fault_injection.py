@@ -21,31 +21,11 @@ from typing import Any
 import msgspec
 
 from aiex_ipy.testing.loopback import Received
-from aiex_ipy.testing.replies import Raw, Reply, Wire, content_type, stream_blocks, whole_body
+from aiex_ipy.testing.replies import Raw, Reply, Wire
+from aiex_ipy.testing.saying import BROKEN, LIFE, UNDECODABLE, Saying
 
 MARK = re.compile(rb"soak-\d+( json)?")
 _WORDS = ("alpha", "βήτα", "naïve", "— dash", "\n", "```", "x = {'a': 1}", "🙂", "end.", "Ω", '"q"')
-_LIFE: dict[Wire, bytes] = {
-    "openai": b": keep-alive\n\n",
-    "anthropic": b'event: ping\ndata: {"type": "ping"}\n\n',
-    "ollama": b"\n",
-}
-_BROKEN: dict[Wire, bytes] = {
-    "openai": b'data: {"choices": [{"delta"\n\n',
-    "anthropic": b'event: content_block_delta\ndata: {"type": "content_bl\n\n',
-    "ollama": b'{"message": {"content"\n',
-}
-_UNDECODABLE: dict[Wire, bytes] = {
-    "openai": b": \xff\xfe\n\n",
-    "anthropic": b": \xff\xfe\n\n",
-    "ollama": b'{"created_at": "\xff\xfe"}\n',
-}
-_ERROR: dict[Wire, bytes] = {
-    "openai": b'data: {"error": {"type": "server_error", "message": "broke"}}\n\n',
-    "anthropic": b"event: error\ndata: "
-    b'{"type": "error", "error": {"type": "overloaded_error", "message": "full"}}\n\n',
-    "ollama": b'{"error": "the runner has stopped"}\n',
-}
 
 
 class Injector:
@@ -76,13 +56,14 @@ class Injector:
         self._asked[mark] += 1
         chance = Random(f"{self._seed} {self._wire} {mark} {self._asked[mark]}")  # noqa: S311
         pieces = self._pieces(chance, mark, as_json=mark.endswith("json"))
-        saying = _Saying(self._wire, chance, pieces, asked.get("model", "m"), streamed)
+        said = Reply(pieces=pieces, output_tokens=len(pieces))
+        saying = _Chance(chance, self._wire, said, asked.get("model", "m"), streamed)
         text = "".join(pieces)
         self.begun[mark].add(text)
         if chance.random() >= self._share:
             self.said["whole"] += 1
             self.whole[mark].add(text)
-            return chance.choice((saying.whole, saying.slow, saying.rechunked))()
+            return chance.choice((saying.whole, saying.slow, saying.in_blocks))()
         fault = chance.choice(FAULTS)
         self.said[fault.__name__] += 1
         if fault in _HARMLESS:
@@ -98,48 +79,37 @@ class Injector:
         return tuple(text[at : at + 7] for at in range(0, len(text), 7))
 
 
-class _Saying:
-    """One answer, in the forms it can be said in."""
+class _Chance(Saying):
+    """One answer, in the forms it can be said in by chance."""
 
     def __init__(
-        self, wire: Wire, chance: Random, pieces: tuple[str, ...], model: str, streamed: bool
+        self, chance: Random, wire: Wire, reply: Reply, model: str, streamed: bool
     ) -> None:
-        self.wire, self.chance, self.streamed = wire, chance, streamed
-        self.said = Reply(pieces=pieces, output_tokens=len(pieces))
-        if streamed:
-            deltas, self.end = stream_blocks(wire, self.said, model)
-        else:
-            deltas, self.end = [whole_body(wire, self.said, model)], []
-        self.deltas = deltas
-        self.head = {"content-type": content_type(wire) if streamed else "application/json"}
+        super().__init__(wire, reply, model, streamed=streamed)
+        self.chance = chance
 
     def whole(self) -> Reply:
-        return self.said
+        return self.reply
 
     def slow(self) -> Reply:
-        return msgspec.structs.replace(self.said, first_pause_s=self.chance.random() / 20)
+        return msgspec.structs.replace(self.reply, first_pause_s=self.chance.random() / 20)
 
-    def rechunked(self, *, extra: bytes = b"") -> Raw:
+    def in_blocks(self, extra: bytes = b"") -> Raw:
         """The same bytes in blocks of any length, with more events somewhere in between."""
-        at = self.chance.randint(1, len(self.deltas))
-        data = b"".join([*self.deltas[:at], extra, *self.deltas[at:], *self.end])
-        blocks = []
-        while data:
-            length = self.chance.randint(1, 200)
-            blocks.append(data[:length])
-            data = data[length:]
-        return Raw(headers=self.head, blocks=tuple(blocks))
+        data = self.with_extra(self.chance.randint(1, len(self.deltas)), extra)
+        lengths = iter(lambda: self.chance.randint(1, 200), 0)
+        return self.rechunked(lengths, data=data)
 
-    def begun(self, **more: Any) -> Raw:
+    def begun_somewhere(self, *then: bytes, **more: Any) -> Raw:
         """The answer up to somewhere before its last event."""
         if self.streamed:
             blocks = tuple(self.deltas[: self.chance.randint(0, len(self.deltas))])
         else:
             body = self.deltas[0]
             blocks = (body[: self.chance.randint(0, len(body) - 1)],)
-        return Raw(headers=self.head, blocks=blocks, **more)
+        return self.raw(*blocks, *then, **more)
 
-    def status(self, status: int, kind: str, message: str, **headers: str) -> Raw:
+    def refused(self, status: int, kind: str, message: str, **headers: str) -> Raw:
         body = msgspec.json.encode({"error": {"type": kind, "code": kind, "message": message}})
         return Raw(status=status, headers=_named(headers), blocks=(body,))
 
@@ -148,107 +118,106 @@ def _named(headers: dict[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-def limited(saying: _Saying) -> Raw:
+def limited(saying: _Chance) -> Raw:
     """429: soon, in a while that is worth another provider, or without a word on when."""
     soon = {"retry_after_ms": "50"}
     wait = saying.chance.choice((soon, soon, soon, {}, {}, {"retry_after": "6"}))
-    return saying.status(429, "rate_limit_error", "too many requests", **wait)
+    return saying.refused(429, "rate_limit_error", "too many requests", **wait)
 
 
-def overloaded(saying: _Saying) -> Raw:
+def overloaded(saying: _Chance) -> Raw:
     """503 and 529."""
     status = saying.chance.choice((503, 529))
-    return saying.status(status, "overloaded_error", "try again later")
+    return saying.refused(status, "overloaded_error", "try again later")
 
 
-def failing(saying: _Saying) -> Raw:
+def failing(saying: _Chance) -> Raw:
     """500, and a proxy's page with 502."""
     if saying.chance.random() < 0.5:
-        return saying.status(500, "server_error", "it broke")
+        return saying.refused(500, "server_error", "it broke")
     page = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
     return Raw(status=502, headers={"content-type": "text/html"}, blocks=(page,))
 
 
-def refusing(saying: _Saying) -> Raw:
+def refusing(saying: _Chance) -> Raw:
     """The caller's mistakes, as far as the server sees it."""
     status, kind = saying.chance.choice(
         ((400, "invalid_request_error"), (401, "authentication_error"), (404, "model_not_found"))
     )
-    return saying.status(status, kind, "no")
+    return saying.refused(status, kind, "no")
 
 
-def unpaid(saying: _Saying) -> Raw:
-    return saying.status(429, "insufficient_quota", "no credit")
+def unpaid(saying: _Chance) -> Raw:
+    return saying.refused(429, "insufficient_quota", "no credit")
 
 
-def redirecting(saying: _Saying) -> Raw:
+def redirecting(saying: _Chance) -> Raw:
     """To another place, which must not be given the prompt."""
     return Raw(status=307, headers={"location": "http://127.0.0.1:9/v1/elsewhere"})
 
 
-def page(saying: _Saying) -> Raw:
+def page(saying: _Chance) -> Raw:
     """A login page with 200."""
     return Raw(headers={"content-type": "text/html"}, blocks=(b"<html>log in</html>",))
 
 
-def cut(saying: _Saying) -> Raw:
+def cut(saying: _Chance) -> Raw:
     """A clean end without the last event."""
-    return saying.begun()
+    return saying.begun_somewhere()
 
 
-def reset(saying: _Saying) -> Raw:
+def reset(saying: _Chance) -> Raw:
     """A connection that breaks in mid-answer."""
-    return saying.begun(end="reset")
+    return saying.begun_somewhere(end="reset")
 
 
-def hung_up(saying: _Saying) -> Raw:
+def hung_up(saying: _Chance) -> Raw:
     """A connection that breaks before a word."""
-    return Raw(headers=saying.head, end="reset")
+    return saying.raw(end="reset")
 
 
-def silent(saying: _Saying) -> Raw:
+def silent(saying: _Chance) -> Raw:
     """Silence in mid-answer, for good."""
-    return saying.begun(end="silence")
+    return saying.begun_somewhere(end="silence")
 
 
-def mute(saying: _Saying) -> Raw:
+def mute(saying: _Chance) -> Raw:
     """Silence from the beginning."""
-    return Raw(headers=saying.head, end="silence")
+    return saying.raw(end="silence")
 
 
-def only_pings(saying: _Saying) -> Raw:
+def only_pings(saying: _Chance) -> Raw:
     """Signs of life without a word, for longer than anybody waits."""
-    begun = saying.begun()
-    life = (_LIFE[saying.wire],) * 200 if saying.streamed else (b" ",) * 200
-    return Raw(headers=saying.head, blocks=begun.blocks[:2] + life, pause_s=0.05, end="silence")
+    begun = saying.begun_somewhere()
+    life = LIFE[saying.wire] if saying.streamed else b" "
+    return saying.raw(*begun.blocks[:2], for_ever=life, pause_s=0.05)
 
 
-def error_inside(saying: _Saying) -> Raw:
+def error_inside(saying: _Chance) -> Raw:
     """An error event inside a stream with status 200."""
-    begun = saying.begun()
-    return Raw(headers=saying.head, blocks=(*begun.blocks, _ERROR[saying.wire]))
+    return saying.begun_somewhere(saying.error_event("overloaded_error", "full"))
 
 
-def empty(saying: _Saying) -> Reply:
+def empty(saying: _Chance) -> Reply:
     return Reply(pieces=(), output_tokens=0)
 
 
-def broken_event(saying: _Saying) -> Raw:
+def broken_event(saying: _Chance) -> Raw:
     """One more event, whose JSON is none: to be skipped."""
-    return saying.rechunked(extra=_BROKEN[saying.wire] if saying.streamed else b"")
+    return saying.in_blocks(BROKEN[saying.wire] if saying.streamed else b"")
 
 
-def undecodable(saying: _Saying) -> Raw:
+def undecodable(saying: _Chance) -> Raw:
     """Bytes that are no UTF-8 where nothing is said."""
-    return saying.rechunked(extra=_UNDECODABLE[saying.wire] if saying.streamed else b"")
+    return saying.in_blocks(UNDECODABLE[saying.wire] if saying.streamed else b"")
 
 
-def said_twice(saying: _Saying) -> Raw:
+def said_twice(saying: _Chance) -> Raw:
     """The last event comes twice."""
-    return Raw(headers=saying.head, blocks=(*saying.deltas, *saying.end, *saying.end[-2:]))
+    return saying.raw(*saying.deltas, *saying.end, *saying.end[-2:])
 
 
-FAULTS: tuple[Callable[[_Saying], Reply | Raw], ...] = (
+FAULTS: tuple[Callable[[_Chance], Reply | Raw], ...] = (
     *(limited, overloaded, failing, refusing, unpaid, redirecting, page, cut, reset, hung_up),
     *(silent, mute, only_pings, error_inside, empty, broken_event, undecodable, said_twice),
 )
