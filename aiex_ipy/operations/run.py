@@ -39,6 +39,7 @@ from aiex_ipy.operations.base import (
     Update,
     WordsRequest,
 )
+from aiex_ipy.operations.encodable import check_texts, is_utf8
 from aiex_ipy.operations.resuming import cut_off, with_first_part
 from aiex_ipy.operations.view import View
 from aiex_ipy.prompts.fit import Prompt, fit
@@ -52,8 +53,11 @@ MAX_ROUNDS = 2
 
 
 def choice_for(operation: Operation[Any, Any], request: Request[Any]) -> Choice:
-    """Return which model the request asks for. Raises UsageError for a name that no provider or
-    model has; one that is not set is None."""
+    """Return which model the request asks for; a name that is not set is None.
+
+    Raises UsageError for a name that no provider or model has, and for a text that is no UTF-8.
+    """
+    check_texts(request)
     if request.provider is not None:
         _check_provider(request.provider)
     if request.model is not None:
@@ -129,7 +133,8 @@ async def stream(
         yield facts
         return
     try:
-        async with aclosing(_rounds(operation, request, view, models, grounding, ask)) as items:
+        rounds = _rounds(operation, request, view, models, choice, grounding, ask)
+        async with aclosing(rounds) as items:
             async for item in items:
                 yield item
     except AiexError as error:
@@ -145,12 +150,12 @@ async def _rounds(
     request: Request[Any],
     view: View,
     models: Models,
+    choice: Choice,
     grounding: Grounding,
     first: Ask,
 ) -> AsyncGenerator[Any, None]:
     """Ask, parse and check, once more where an answer can be mended; yield the result last."""
     ask: Ask | None = first
-    choice = choice_for(operation, request)
     for last in (*(False,) * (MAX_ROUNDS - 1), True):
         assert ask is not None
         answer: Answer | None = None
@@ -180,7 +185,10 @@ def _masked(prompt: Prompt, redactor: Redactor) -> Prompt:
     """The prompt with the secrets in it masked: known ones, and what looks like one."""
 
     def clean(text: str) -> str:
-        return mask_code(redactor.text(text))
+        masked = mask_code(redactor.text(text))
+        if masked.isascii() or is_utf8(masked):
+            return masked
+        return masked.encode(errors="backslashreplace").decode()  # of a file's name
 
     sections = tuple(
         msgspec.structs.replace(section, title=clean(section.title), text=clean(section.text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ def chat(
 
     kind: ChatType = type or "general"
     watched = sys.stdin.isatty()
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")  # the turn is refused, not the conversation
     if watched:
         print(f"{kind} conversation. {HELP}", file=sys.stderr)
     code = 0
