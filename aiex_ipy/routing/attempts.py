@@ -11,7 +11,6 @@ import msgspec
 from aiex_ipy.config.settings import LLMSettings, ProviderSettings
 from aiex_ipy.errors import (
     AiexError,
-    BudgetError,
     ContextTooLongError,
     InterruptedAnswerError,
     InvalidAnswerError,
@@ -155,9 +154,7 @@ class Asked:
         self._build, self._alone = build, alone
         self.standing.turn = self._state.next_turn()
         try:
-            if self.error is None:
-                self._check_time()
-            self._pause_s = self._cooling()
+            self._check_time()
             self.request = build(self.target)
         except AiexError as error:
             self.error = error
@@ -165,11 +162,13 @@ class Asked:
     async def ready(self) -> bool:
         """Wait as long as is due before the next attempt; False when it is given up meanwhile."""
         try:
+            if not self._account.times:
+                self._pause_s = self._cooling()
             await self._account.look_up()
             self._account.check()
             await self._state.sleep(self._pause_s)
             return True
-        except BudgetError as error:
+        except AiexError as error:
             self.request, self.error = None, error
             return False
 

@@ -34,6 +34,7 @@ is another one."""
 _TRANSIENT = frozenset(
     ("cut", "idle", "overloaded", "server_error", "stream_incomplete", "unavailable", "interrupted")
 )
+_ANSWERS = frozenset(("bad_request", "context_too_long", "model_not_found", "rate_limit"))
 _ACCOUNTS = frozenset(("credentials", "quota"))
 _FAULTS = _TRANSIENT | {"connect", "timeout", "too_large", "total_timeout", "wrong_content"}
 
@@ -64,7 +65,7 @@ def judge(error: AiexError, llm: LLMSettings, *, alone: bool, here: bool) -> Ver
         retries = 0
     counts = code in _FAULTS and not (code == "connect" and here)
     status = getattr(error, "status", None)
-    answers = isinstance(error, AnswerError) or (status is not None and status < 500)
+    answers = isinstance(error, AnswerError) or code in _ANSWERS or 0 < (status or 0) < 500
     return Verdict(retries=retries, wait_s=wait_s, counts=counts, alive=answers and not counts)
 
 

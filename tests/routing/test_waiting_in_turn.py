@@ -165,6 +165,18 @@ def test_a_kept_answer_needs_no_budget() -> None:
         assert len(server.asked) == 1
 
 
+def test_a_kept_answer_is_given_though_its_provider_is_left_alone() -> None:
+    """Nothing has to be waited for."""
+    with LoopbackServer() as server:
+        router = router_for(instance("one", server), cache=CacheSettings(enabled=True))
+        run(router, ask(router))
+        router.state.standing(router.instance("one")).cool("m", 300.0)
+        (again,) = run(router, ask(router))
+        assert isinstance(again, Answer)
+        (error,) = run(router, ask(router, "another"))
+        assert isinstance(error, RateLimitError)
+
+
 def test_a_request_cancelled_between_attempts_is_on_the_ledger() -> None:
     """What was asked is counted, whenever the user loses patience."""
     with LoopbackServer(Raw(status=503, blocks=(b"{}",))) as server:
