@@ -8,13 +8,16 @@ from contextlib import contextmanager
 
 from aiex_ipy.config.settings import BudgetSettings
 from aiex_ipy.engine.engine import Engine, default_engine
+from aiex_ipy.engine.table import operation_for
 from aiex_ipy.errors import BudgetError, InterruptedAnswerError, UsageError
 from aiex_ipy.grounding.facts import Subject
 from aiex_ipy.messages import Answer, Message, Usage
 from aiex_ipy.operations.base import Update, WordsRequest
 from aiex_ipy.operations.chat import ChatRequest, ChatType
+from aiex_ipy.operations.run import choice_for
 from aiex_ipy.routing.budgets import refuse_spent
 from aiex_ipy.routing.ledger import Call, Spent, Tally
+from aiex_ipy.routing.reuse import own_model
 
 MAX_TURNS = 50
 """Turns kept; each prompt takes the newest that fit its budget."""
@@ -26,9 +29,9 @@ class Conversation:
     An answer that was cut is continued by `resume`, and remembered then.
 
     `usage` is what all turns used, forgotten ones too. With `budget_usd` or `budget_tokens` the
-    turn that reaches it ends, and the next raises BudgetError; so does one after a turn of unknown
-    cost, since `budget_usd` could not be kept. Raises UsageError for a budget that is no amount
-    above 0.
+    turn that reaches it ends, and the next raises BudgetError. So does, with `budget_usd`, a turn
+    whose model has no known price, and one after a turn of unknown cost: it could not be kept.
+    Raises UsageError for a budget that is no amount above 0.
     """
 
     def __init__(
@@ -78,10 +81,9 @@ class Conversation:
     def request(self, query: str) -> ChatRequest:
         """Return the request of the next turn, for a front end that runs it itself.
 
-        Raises BudgetError when the conversation's budget is spent.
+        Raises BudgetError when the conversation's budget is spent, or cannot be kept.
         """
-        self._check_budget()
-        return ChatRequest(
+        request = ChatRequest(
             query=query,
             type=self.type,
             context=self.context,
@@ -90,6 +92,8 @@ class Conversation:
             model=self.model,
             allow_secret_file=self.allow_secret_file,
         )
+        self._check_budget(request)
+        return request
 
     def remember(self, query: str, answer: Answer) -> None:
         """Add a turn; an answer without text is counted and not remembered."""
@@ -127,8 +131,8 @@ class Conversation:
                 code="not_continuable",
                 hint="Ask something.",
             )
-        self._check_budget()
         request = self._asks.cut_answers.request_for(self._cut)
+        self._check_budget(request)
         for item in self._updates(request):
             if isinstance(item, Answer):
                 self.remember_continued(request, item)
@@ -184,19 +188,17 @@ class Conversation:
         usage = error.usage if isinstance(error.usage, Usage) else Usage()
         self._count(error.provider, error.model, usage, outcome="interrupted")
 
-    def _check_budget(self) -> None:
+    def _check_budget(self, request: WordsRequest) -> None:
+        """Raise BudgetError when the budget is spent, or when it is one of cost and what a turn
+        cost, or the next one will, is not known."""
         budget = self._budget
         if budget.cost_usd is None and budget.tokens is None:
             return
-        unknown = self._price() if budget.cost_usd is not None else []
-        if unknown:
-            raise BudgetError(
-                f"What model {unknown[0].model!r} of provider {unknown[0].provider!r} costs is not"
-                " known, so the budget of this conversation cannot be kept.",
-                code="price_unknown",
-                hint=f"Set llm.providers.{unknown[0].provider}.input_usd_per_mtok and"
-                " output_usd_per_mtok, or begin a conversation with budget_tokens.",
-            )
+        if budget.cost_usd is not None:
+            unknown = self._price()
+            if unknown:
+                raise _unknown_price(unknown[0].provider, unknown[0].model)
+            self._check_price(request)
         spent = self.usage
         refuse_spent(
             budget,
@@ -206,6 +208,22 @@ class Conversation:
             "of this conversation",
             "Begin another, with a higher budget.",
         )
+
+    def _check_price(self, request: WordsRequest) -> None:
+        """Raise BudgetError when it is not known what the model costs that is asked first."""
+        models = self._asks.models
+        choice = choice_for(operation_for(request), request)
+        targets = self._asks.call(models.targets(choice))
+        if not targets:
+            return  # the turn says what is missing
+        name, model = targets[0].provider, targets[0].model
+        instance, local = models.instance(name), models.is_local(name)
+        model = model or own_model(instance.kind, models.settings.llm) or ""
+        tariffs = models.state.tariffs
+        if not tariffs.known(instance, model, local=local):
+            self._asks.call(tariffs.look_up(instance, model, local=local))
+        if not tariffs.priced(instance, model, local=local):
+            raise _unknown_price(name, model or "the default model")
 
     def _price(self) -> list[Call]:
         """Price the turns that ended before their price was known; return those still unknown."""
@@ -226,6 +244,16 @@ class Conversation:
                     self._tally.settle(cost)
         with self._lock:
             return list(self._unpriced)
+
+
+def _unknown_price(provider: str, model: str) -> BudgetError:
+    return BudgetError(
+        f"What model {model!r} of provider {provider!r} costs is not known, so the budget of this"
+        " conversation cannot be kept.",
+        code="price_unknown",
+        hint=f"Set llm.providers.{provider}.input_usd_per_mtok and output_usd_per_mtok, or begin a"
+        " conversation with budget_tokens.",
+    )
 
 
 def _check_amount(name: str, value: object, kind: type[int] | type[float]) -> None:

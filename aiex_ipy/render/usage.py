@@ -25,15 +25,17 @@ def of_answer(usage: Usage) -> list[str]:
 
 
 def of_calls(spent: Spent) -> str:
-    """Return what several calls used, in one line."""
+    """Return what several calls used, in one line; `free` is said of tokens alone."""
     parts = [calls(spent.calls)]
     for number, word in (
         (spent.failed, "failed"),
         (spent.interrupted, "interrupted"),
-        (spent.cached, "not asked anew"),
+        (spent.cached, "answered by the cache or an identical call"),
     ):
         if number:
             parts.append(f"{number} {word}")
+    if not spent.tokens and not spent.cost_usd:
+        return ", ".join([*parts, "nothing used"])
     guessed = f" ({spent.estimated_tokens} estimated)" if spent.estimated_tokens else ""
     parts.append(f"{spent.input_tokens} + {spent.output_tokens} tokens{guessed}")
     if spent.cost_usd is None:
@@ -45,8 +47,15 @@ def of_calls(spent: Spent) -> str:
     return ", ".join(parts)
 
 
-def text(totals: Totals) -> str:
-    """Return a line for each provider and model, then the sum; ends in a newline."""
+def text(totals: Totals, *, session: bool = True) -> str:
+    """Return a line for each provider and model, then the sum; ends in a newline. `session`: the
+    process goes on after this command."""
+    if not totals.models and not session:
+        return (
+            "This process asked no model: each command is a process of its own. `%aiex llm usage`"
+            " in a notebook tells\nwhat its kernel used, `/usage` in `aiex ai chat` what the"
+            " conversation used. Totals of a day are not kept yet.\n"
+        )
     if not totals.models:
         return "This process has asked no model yet.\n"
     lines = [_row(f"{each.provider} {each.model}", each) for each in totals.models]
@@ -69,7 +78,7 @@ def of_state(state: ProviderState) -> str:
 def _row(name: str, spent: Spent) -> str:
     times = ""
     if isinstance(spent, ModelSpent) and spent.latency_ms is not None:
-        times = f", {spent.latency_ms:.0f} ms"
+        times = f", median {spent.latency_ms:.0f} ms"
         if spent.first_token_ms is not None:
             times += f", first word after {spent.first_token_ms:.0f} ms"
     return f"{name:32} {of_calls(spent)}{times}"

@@ -16,6 +16,8 @@ from aiex_ipy.messages import Answer, Chunk, ModelRequest, Opened, TextDelta, Us
 from aiex_ipy.providers.scripted import ScriptedProvider
 from aiex_ipy.routing.ledger import Call
 from aiex_ipy.routing.router import Router
+from aiex_ipy.testing.loopback import LoopbackServer
+from aiex_ipy.testing.replies import Reply
 
 OWN = ProviderSettings(
     name="scripted", kind="scripted", input_usd_per_mtok=1e6, output_usd_per_mtok=1e6
@@ -112,6 +114,38 @@ def test_a_cost_that_stays_unknown_ends_a_conversation_with_a_budget(
     free = Conversation(budget_tokens=100, engine=engine)
     free.remember("q", answer(None, provider="openai_compatible", model="gpt-6.2-sol"))
     free.request("q")
+
+
+def test_a_model_of_unknown_price_is_not_asked_once_under_a_budget_of_cost() -> None:
+    """The first turn is refused already, before the server hears of it; a budget of tokens and a
+    price of one's own let it through."""
+    with LoopbackServer(Reply(text="ok")) as server:
+        gateway = ProviderSettings(
+            name="house", kind="openai_compatible", base_url=server.openai_url, model="m"
+        )
+        priced = structs.replace(gateway, input_usd_per_mtok=1.0, output_usd_per_mtok=1.0)
+        ends = []
+        for instance, budget in (
+            (gateway, {"budget_usd": 1.0}),
+            (gateway, {"budget_tokens": 1000}),
+            (priced, {"budget_usd": 1.0}),
+        ):
+            engine = Engine(
+                Settings(llm=LLMSettings(default_provider="house", providers={"house": instance}))
+            )
+            talk = Conversation(engine=engine, **budget)  # type: ignore[arg-type]
+            try:
+                ends.append(talk.ask("q").text)
+            except BudgetError as error:
+                ends.append(error.code)
+                assert "'m' of provider 'house'" in error.message
+                assert server.asked == []
+                with pytest.raises(BudgetError):
+                    next(talk.stream("q"))
+                assert server.asked == []
+            finally:
+                engine.close()
+    assert ends == ["price_unknown", "ok", "ok"]
 
 
 def test_an_interrupted_turn_is_counted(engine_of: Callable[..., Engine]) -> None:

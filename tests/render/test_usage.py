@@ -45,7 +45,7 @@ def test_a_process_is_told_by_model_and_in_sum() -> None:
     usage = Usage(input_tokens=100, output_tokens=50, cost_usd=0.5)
     ledger.add(Call(provider="p", model="m", usage=usage, latency_ms=30.4, first_token_ms=10.0))
     (line,) = text(ledger.totals()).splitlines()
-    told = "p m 1 call, 100 + 50 tokens, $0.5000, 30 ms, first word after 10 ms"
+    told = "p m 1 call, 100 + 50 tokens, $0.5000, median 30 ms, first word after 10 ms"
     assert " ".join(line.split()) == told
     guess = Usage(input_tokens=7, output_tokens=3, estimated=True)
     ledger.add(Call(provider="p", model="\x1b[2Jn", usage=guess, outcome="cancelled"))
@@ -64,4 +64,23 @@ def test_unknown_cost_is_told_and_nothing_is_free() -> None:
     assert of_calls(Spent(calls=2, input_tokens=5, cost_usd=None, unpriced=2)) == (
         "2 calls, 5 + 0 tokens, cost unknown"
     )
-    assert of_calls(Spent(calls=1, cached=1)) == "1 call, 1 not asked anew, 0 + 0 tokens, free"
+    used = Spent(calls=2, cached=1, input_tokens=5, cost_usd=0.0)
+    assert of_calls(used) == (
+        "2 calls, 1 answered by the cache or an identical call, 5 + 0 tokens, free"
+    )
+
+
+@pytest.mark.parametrize(
+    ("spent", "line"),
+    [
+        (Spent(calls=2, failed=2), "2 calls, 2 failed, nothing used"),
+        (
+            Spent(calls=1, cached=1),
+            "1 call, 1 answered by the cache or an identical call, nothing used",
+        ),
+        (Spent(calls=1, failed=1, cost_usd=0.25), "1 call, 1 failed, 0 + 0 tokens, $0.2500"),
+    ],
+)
+def test_a_call_that_used_nothing_is_not_called_free(spent: Spent, line: str) -> None:
+    """A refused connection, or an answer from the cache, is no free model."""
+    assert of_calls(spent) == line

@@ -83,16 +83,18 @@ def _answers(number: int) -> str:
 @click.command()
 @JSON
 def usage(output: str) -> None:
-    """Show the calls of this process: tokens, cost, times, by provider and model.
+    """Show the calls of this process: tokens, cost, median times, by provider and model.
 
     A command is a process of its own; in a notebook, `%aiex llm usage` tells of the kernel. Totals
-    of a day need the event log, which is not built yet.
+    of a day need the event log, which is not built yet. Models asked least are counted together
+    once there are more than a hundred.
     """
+    from aiex_ipy.engine.makers import MAKERS
     from aiex_ipy.render.usage import text
 
     with engine_for() as engine:
         totals = engine.models.state.ledger.totals()
-    print(to_json(totals) if output == "json" else text(totals), end="")
+    print(to_json(totals) if output == "json" else text(totals, session=bool(MAKERS)), end="")
 
 
 def _print(rows: Sequence[Row], output: str, line: Callable[[Row], str]) -> None:

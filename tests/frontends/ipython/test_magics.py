@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -440,6 +441,9 @@ def test_usage_and_health_tell_of_the_session(run: Run) -> None:
     assert run.out != before
     assert "elsewhere big" in run.out
     assert "30 + 4 tokens, cost unknown" in run.out
+    run("%aiex llm usage --output json")
+    rows = json.loads(run.out)["models"]
+    assert [(row["model"], row["input_tokens"]) for row in rows][-1] == ("big", 30)
     run("%aiex status")
     assert "usage" in run.out
     stands = engine.models.state.standing(engine.models.instance("openai"))
