@@ -128,25 +128,25 @@ class ProtocolError(ProviderError):
 
 
 class AnswerError(AiexError):
-    """An answer began but is not whole or not usable. `partial` is the text received."""
+    """An answer began but is not whole or not usable. `partial` is the text received, `usage` what
+    it used, None where nobody counted."""
 
     exit_code = 3
     default_code = "answer"
     provider: str = ""
     model: str = ""
     partial: str = ""
+    usage: Any = None
 
 
 class InterruptedAnswerError(AnswerError):
     """The stream was cut after its first visible words; `reason` is what cut it, as a code.
-    `usage` is what it used up to there, None where nobody counted.
 
     `answer` is the Answer so far, with finish `interrupted`, of which `aiex.continue_answer` makes
     a whole one; None where half an answer is of no use.
     """
 
     reason: str = ""
-    usage: Any = None
     answer: Any = None
     default_code = "interrupted"
 

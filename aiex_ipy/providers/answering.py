@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import NoReturn
 
-from aiex_ipy.errors import EmptyAnswerError, UnavailableError
-from aiex_ipy.messages import Chunk, Finish, ModelRequest, TextDelta, ToolCallDelta
+from aiex_ipy.errors import AiexError, AnswerError, EmptyAnswerError, UnavailableError
+from aiex_ipy.messages import Chunk, Finish, ModelRequest, TextDelta, ToolCallDelta, Usage
 from aiex_ipy.providers.deadlines import Deadlines, Passed
 from aiex_ipy.providers.faults import Peer, from_exception
 from aiex_ipy.providers.schema import satisfying_json
@@ -22,17 +21,18 @@ async def whole(
     """Pass on `chunks` so that the promises of `Provider.stream` hold.
 
     Foreign exceptions are mapped; a stream that ends without `Finish` is an error; so is an
-    empty answer; so is one that passes one of its `deadlines`. After the first delta such an
-    error is an InterruptedAnswerError; blanks wait for the first word. With a `response_schema`
-    the text is held back, checked, and given out as one delta of JSON that satisfies it. Closing
-    this generator closes `chunks`.
+    empty answer; so is one that passes one of its `deadlines`. White space before the first visible
+    character is held back, so that an answer of nothing else can be asked for again. After that
+    character an error is an InterruptedAnswerError. With a `response_schema` the text is held back,
+    checked, and given out as one delta of JSON that satisfies it. Closing this generator closes
+    `chunks`.
+
+    What ends it, also a cancellation, counts in `heard_chars` the characters that had come.
     """
     from asyncio import CancelledError
     from contextlib import aclosing
 
-    said: list[str] = []
-    called = shown = False
-    held = request.response_schema is not None
+    heard = _Heard(held=request.response_schema is not None)
     limits = deadlines or Deadlines()
     failed: Exception
     async with aclosing(chunks):
@@ -40,41 +40,83 @@ async def whole(
             limits.begin()
             async for chunk in chunks:
                 limits.given()
-                if type(chunk) is TextDelta:
-                    said.append(chunk.text)
-                    if shown:
-                        yield chunk
-                    elif not held and not chunk.text.isspace():
-                        shown = True
-                        yield TextDelta("".join(said))
+                if type(chunk) is TextDelta and heard.shown:
+                    heard.texts.append(chunk.text)
+                    yield chunk
                 elif type(chunk) is Finish:
                     limits.stop()
-                    for last in _ending(chunk, request, "".join(said), called, peer):
+                    heard.usage = chunk.usage
+                    for last in _ending(chunk, request, heard.text, heard.called, peer):
                         yield last
                     return
                 else:
-                    called = called or type(chunk) is ToolCallDelta
-                    yield chunk
+                    for each in heard.take(chunk):
+                        yield each
                 limits.reading()
             failed = _ended_early(peer)
-        except CancelledError:
+        except CancelledError as error:
             passed = limits.passed()
             if passed is None:
+                error.__dict__["heard_chars"] = heard.chars
                 raise
             failed = _too_late(passed, peer)
         except Exception as error:
             failed = error
         finally:
             limits.stop()
-        # What is held back was seen by nobody, so the question may simply be asked again.
-        _fail(failed, peer, partial="".join(said) if called or shown else None)
+        mapped = heard.told(failed, peer)
+        if mapped is failed:
+            raise mapped
+        raise mapped from failed
 
 
-def _fail(failed: Exception, peer: Peer, *, partial: str | None) -> NoReturn:
-    mapped = from_exception(failed, peer, partial=partial)
-    if mapped is failed:
-        raise mapped
-    raise mapped from failed
+class _Heard:
+    """What came of an answer, and whether any of it was shown; with `held` no text is."""
+
+    __slots__ = ("_arguments", "_held", "called", "shown", "texts", "usage")
+
+    def __init__(self, *, held: bool) -> None:
+        self._held = held
+        self._arguments = 0
+        self.texts: list[str] = []
+        self.called = self.shown = False
+        self.usage: Usage | None = None
+
+    def take(self, chunk: Chunk) -> tuple[Chunk, ...]:
+        """Return what is shown with the next chunk, as long as no text was."""
+        if type(chunk) is TextDelta:
+            self.texts.append(chunk.text)
+            if self._held or chunk.text.isspace():
+                return ()
+            self.shown = True
+            return (TextDelta(self.text),)
+        if type(chunk) is not ToolCallDelta:
+            return (chunk,)
+        self.called = True
+        self._arguments += len(chunk.arguments)
+        if self._held or self.shown or not self.texts:
+            return (chunk,)
+        self.shown = True
+        return TextDelta(self.text), chunk
+
+    def told(self, failed: Exception, peer: Peer) -> AiexError:
+        """Return the error for what ended it. What is held back was seen by nobody, so that the
+        question may simply be asked again."""
+        error = from_exception(
+            failed, peer, partial=self.text if self.called or self.shown else None
+        )
+        error.heard_chars = self.chars
+        if isinstance(error, AnswerError):
+            error.usage = self.usage
+        return error
+
+    @property
+    def text(self) -> str:
+        return "".join(self.texts)
+
+    @property
+    def chars(self) -> int:
+        return sum(map(len, self.texts)) + self._arguments
 
 
 def _too_late(passed: Passed, peer: Peer) -> UnavailableError:
