@@ -1,4 +1,7 @@
-"""The public functions: each defined once as a request, offered sync and async."""
+"""The public functions: each defined once as a request, offered sync and async.
+
+With `batch=True` questions of people go before it: for pipelines, and loops over many inputs.
+"""
 
 from __future__ import annotations
 
@@ -63,6 +66,7 @@ def _ask(
     provider: str | None = None,
     model: str | None = None,
     allow_secret_file: bool = False,
+    batch: bool = False,
 ) -> Request[Answer]:
     """Ask a free question; `context` is a path if it exists, else text; or several."""
     return AskRequest(
@@ -71,6 +75,7 @@ def _ask(
         provider=provider,
         model=model,
         allow_secret_file=allow_secret_file,
+        batch=batch,
     )
 
 
@@ -96,6 +101,7 @@ def _analyze(
     provider: str | None = None,
     model: str | None = None,
     allow_secret_file: bool = False,
+    batch: bool = False,
 ) -> Request[Analysis]:
     """Analyze files, directories, notebooks or ready subjects; see `Analysis`."""
     return AnalyzeRequest(
@@ -105,6 +111,7 @@ def _analyze(
         provider=provider,
         model=model,
         allow_secret_file=allow_secret_file,
+        batch=batch,
     )
 
 
@@ -117,6 +124,7 @@ def _explain(
     provider: str | None = None,
     model: str | None = None,
     allow_secret_file: bool = False,
+    batch: bool = False,
 ) -> Request[Explanation]:
     """Explain a path, a dotted name, a ready subject, or a topic; see `Explanation`."""
     return ExplainRequest(
@@ -127,6 +135,7 @@ def _explain(
         provider=provider,
         model=model,
         allow_secret_file=allow_secret_file,
+        batch=batch,
     )
 
 
@@ -137,6 +146,7 @@ def _project(
     provider: str | None = None,
     model: str | None = None,
     allow_secret_file: bool = False,
+    batch: bool = False,
 ) -> Request[ProjectSurvey]:
     """Survey a project: `path` is a directory or an installed package, the project's own unless
     given; `focus` says what leads (quality, performance, security, architecture, tests); see
@@ -147,6 +157,7 @@ def _project(
         provider=provider,
         model=model,
         allow_secret_file=allow_secret_file,
+        batch=batch,
     )
 
 
@@ -157,6 +168,7 @@ def _test_suggest(
     provider: str | None = None,
     model: str | None = None,
     allow_secret_file: bool = False,
+    batch: bool = False,
 ) -> Request[TestSuggestions]:
     """Suggest tests for a path, a dotted name, a ready subject, or a live function, class, method
     or module; see `TestSuggestions`."""
@@ -166,6 +178,7 @@ def _test_suggest(
         provider=provider,
         model=model,
         allow_secret_file=allow_secret_file,
+        batch=batch,
     )
 
 
@@ -252,6 +265,7 @@ def _doc(
     provider: str | None = None,
     model: str | None = None,
     allow_secret_file: bool = False,
+    batch: bool = False,
 ) -> Request[Documentation]:
     """Look up an object or a dotted name, which is not imported for that; see `Documentation`.
 
@@ -260,7 +274,12 @@ def _doc(
     from aiex_ipy.operations.doc import request_for as doc_request
 
     return doc_request(
-        target, run=run, provider=provider, model=model, allow_secret_file=allow_secret_file
+        target,
+        run=run,
+        provider=provider,
+        model=model,
+        allow_secret_file=allow_secret_file,
+        batch=batch,
     )
 
 

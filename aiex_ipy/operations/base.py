@@ -21,13 +21,15 @@ NO_JUDGEMENT = "No model's judgement"
 
 class Request(Struct, Generic[Res_co], frozen=True, kw_only=True):
     """Base of all requests. `provider` and `model` None leave the choice to the settings;
-    `allow_secret_file` also reads named files that look like secrets."""
+    `allow_secret_file` also reads named files that look like secrets. `batch`: nobody waits at a
+    screen, questions of people go before it."""
 
     operation: ClassVar[str]
 
     provider: str | None = None
     model: str | None = None
     allow_secret_file: bool = False
+    batch: bool = False
 
 
 class WordsRequest(Request[Answer], frozen=True, kw_only=True):

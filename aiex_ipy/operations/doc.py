@@ -119,6 +119,7 @@ def request_for(
     provider: str | None = None,
     model: str | None = None,
     allow_secret_file: bool = False,
+    batch: bool = False,
 ) -> DocRequest:
     """Return the request about an object, or about the name a string is.
 
@@ -151,6 +152,7 @@ def request_for(
         provider=provider,
         model=model,
         allow_secret_file=allow_secret_file,
+        batch=batch,
     )
 
 

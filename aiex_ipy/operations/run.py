@@ -67,6 +67,7 @@ def choice_for(operation: Operation[Any, Any], request: Request[Any]) -> Choice:
         model=request.model,
         by_name_only=operation.by_name_only,
         task=operation.name,
+        batch=request.batch,
     )
 
 
