@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -72,6 +74,16 @@ class Deadlines:
                 # It waits for the first word, and the next is due sooner.
                 self._timer.cancel()
                 self._timer = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let the clocks stand: what is done meanwhile is no time of the server's."""
+        self._task, since = None, monotonic()
+        try:
+            yield
+        finally:
+            self._begun += monotonic() - since
+            self.reading()
 
     def alive(self) -> None:
         """Note a sign of life that is no chunk, such as a word of the model's thinking."""

@@ -79,6 +79,13 @@ class VendorProvider(WireProvider):
             key_remedy=f"Set {variable} to a valid key.",
         )
 
+    async def import_sender(self) -> None:
+        import asyncio
+        import importlib
+
+        await super().import_sender()
+        await asyncio.to_thread(importlib.import_module, self.sdk_module)
+
     async def send(
         self, url: str, key: str, path: str, body: dict[str, Any] | None, *, stream: bool = False
     ) -> httpx2.Response:

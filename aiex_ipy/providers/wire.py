@@ -81,6 +81,7 @@ class WireProvider:
         self._clients: dict[AbstractEventLoop, tuple[Client, AsyncGenerator[None, None]]] = {}
         self._timeout: httpx2.Timeout | None = None
         self._told_unverified = False
+        self._imported = False
         self._posts: dict[str, tuple[tuple[str, str], Repeated]] = {}
 
     # What a subclass says.
@@ -108,6 +109,14 @@ class WireProvider:
     def check(self, model: str) -> str:
         """Raise ProviderError for a model known to be gone; return what is to be told of it."""
         return ""
+
+    async def import_sender(self) -> None:
+        """Import what sends a request: a second or more at times, which is not the server's."""
+        import asyncio
+        import importlib
+
+        # In a thread, so that answers under way do not wait for it.
+        await asyncio.to_thread(importlib.import_module, "aiex_ipy.providers.transport")
 
     def headers(self, key: str) -> dict[str, str]:
         """Return the headers that carry the key."""
@@ -171,6 +180,7 @@ class WireProvider:
         from contextlib import aclosing
 
         url, key = await self._sendable(peer)
+        await self._import_once(deadlines)
         model, note = (request.model, "") if request.model else await self.choose_model()
         peer.model = model
         decoder = self.decoder()
@@ -206,6 +216,12 @@ class WireProvider:
             yield finish
         elif not decoder.heard and not (request.stream and _is_a_stream(response)):
             raise wrong_content(response.headers.get("content-type", ""), peer)
+
+    async def _import_once(self, deadlines: Deadlines) -> None:
+        if not self._imported:
+            with deadlines.held():
+                await self.import_sender()
+            self._imported = True
 
     async def _near_models(self, model: str) -> str:
         """Return a hint that names the models there are, those like `model` first; `""` when the

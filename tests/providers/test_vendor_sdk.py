@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,3 +120,33 @@ def test_a_provider_closed_while_it_is_asked_tells_what_the_server_said(kind: st
 
     with LoopbackServer() as server:
         asyncio.run(run())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_import_of_the_sdk_is_no_time_of_the_servers(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An import that takes longer than the first word and the whole may take fails no question."""
+    name = f"slow_{kind}"
+    (tmp_path / f"{name}.py").write_text(
+        f"import time\ntime.sleep(2.5)\nfrom {kind} import *\nfrom {kind} import AsyncStream\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(KINDS[kind], "sdk_module", name)
+
+    async def ask(server: LoopbackServer) -> str:
+        base = server.openai_url if kind == "openai" else server.url
+        instance = ProviderSettings(
+            name=kind, kind=kind, base_url=base, api_key=Secret("sk-one"), model="m"
+        )
+        llm = LLMSettings(timeout_ms=2000, total_timeout_ms=2000)
+        provider = KINDS[kind](instance, Settings(llm=llm))
+        try:
+            return (await collect(provider.stream(question()))).text
+        finally:
+            await provider.aclose()
+
+    with LoopbackServer() as server:
+        assert asyncio.run(ask(server)) == "Hello from the loopback server."
+        assert len(server.requests) == 1
