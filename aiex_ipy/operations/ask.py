@@ -87,7 +87,7 @@ def finished(
 
     if first is not None:
         answer = whole(answer, first)
-    if not answer.text.strip() and not answer.refusal and not answer.tool_calls:
+    if not answer.text.strip() and answer.finish not in ("refusal", "tool_calls"):
         raise EmptyAnswerError(
             f"{answer.model or answer.provider!r} answered with no text.",
             hint="Ask again, or choose another model with --model.",

@@ -169,7 +169,7 @@ class ExplainOperation:
         )
 
     def parse(self, answer: Answer, request: ExplainRequest, grounding: Grounding) -> Explanation:
-        if not answer.text.strip() and not answer.refusal:
+        if not answer.text.strip() and answer.finish != "refusal":
             raise EmptyAnswerError(
                 f"{answer.model!r} answered with no text.",
                 hint="Ask again, or choose another model with --model.",

@@ -17,6 +17,7 @@ from aiex_ipy.errors import (
     InterruptedAnswerError,
     InvalidAnswerError,
     ProviderError,
+    RefusedError,
     UsageError,
 )
 from aiex_ipy.messages import (
@@ -50,6 +51,8 @@ from aiex_ipy.routing.choice import Choice, Models, Target
 Res = TypeVar("Res")
 MAX_ROUNDS = 2
 """The first question and one repair."""
+
+_SHOWN = 300  # characters of a model's own words that a message shows
 
 
 def choice_for(operation: Operation[Any, Any], request: Request[Any]) -> Choice:
@@ -114,7 +117,8 @@ async def stream(
 
     Facts come before any model is waited for. When the model fails and facts stand, the result
     is the facts with a notice, unless the caller named the provider: then the error is raised
-    after the facts were yielded. Raises what the operation's steps raise.
+    after the facts were yielded. Raises RefusedError for a structured answer that the model
+    declined to give (one in words is the answer), and what the operation's steps raise.
     """
     choice = choice_for(operation, request)
     models.certainly_none(choice)
@@ -168,6 +172,8 @@ async def _rounds(
                     else:
                         yield chunk
             assert answer is not None
+            if ask.schema is not None and answer.finish == "refusal":
+                raise _refused(answer)
             result = operation.parse(answer, request, grounding)
         except InvalidAnswerError as error:
             if last:
@@ -247,6 +253,18 @@ async def _answer(
                     latency_ms=chunk.latency_ms,
                     first_token_ms=chunk.first_token_ms,
                 )
+
+
+def _refused(answer: Answer) -> RefusedError:
+    said = " ".join("".join(c if c.isprintable() else " " for c in answer.refusal).split())
+    words = f": {said[:_SHOWN]!r}" if said else ""
+    return RefusedError(
+        f"Model {answer.model!r} of {answer.provider!r} declined to answer{words}.",
+        hint="Ask for something else, or name another model with --model.",
+        provider=answer.provider,
+        model=answer.model,
+        usage=answer.usage,
+    )
 
 
 def _repair(ask: Ask, error: InvalidAnswerError) -> Ask:

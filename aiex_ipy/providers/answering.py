@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import suppress
 
-from aiex_ipy.errors import AiexError, AnswerError, EmptyAnswerError, UnavailableError
+from aiex_ipy.errors import (
+    AiexError,
+    AnswerError,
+    EmptyAnswerError,
+    InvalidAnswerError,
+    UnavailableError,
+)
 from aiex_ipy.messages import Chunk, Finish, ModelRequest, TextDelta, ToolCallDelta, Usage
 from aiex_ipy.providers.deadlines import Deadlines, Passed
 from aiex_ipy.providers.faults import Peer, from_exception
@@ -137,8 +144,10 @@ def _ending(
     finish: Finish, request: ModelRequest, text: str, called: bool, peer: Peer
 ) -> list[Chunk]:
     """Return the last chunks of a whole answer, or raise for one that is empty or malformed."""
-    if finish.reason == "refusal" or called:
-        return [TextDelta(text), finish] if text and request.response_schema else [finish]
+    if finish.reason == "refusal":
+        return [finish]
+    if called:
+        return [*_beside_calls(finish, request, text, peer), finish]
     if text.strip():
         if request.response_schema is None:
             return [finish]
@@ -157,6 +166,18 @@ def _ending(
         hint="Ask again, or name another model.",
         **peer.details(),
     )
+
+
+def _beside_calls(
+    finish: Finish, request: ModelRequest, text: str, peer: Peer
+) -> Iterator[TextDelta]:
+    """Yield what was held back of an answer with tool calls, if it is of the asked-for form."""
+    if request.response_schema is not None and text.strip():
+        cut = finish.reason == "length"
+        with suppress(InvalidAnswerError):
+            yield TextDelta(
+                satisfying_json(text, request.response_schema, cut=cut, about=peer.details())
+            )
 
 
 def _ended_early(peer: Peer) -> UnavailableError:

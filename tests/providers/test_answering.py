@@ -23,7 +23,7 @@ from aiex_ipy.testing.conformance import SCHEMA, question
 
 PEER = Peer(provider="p", label="it", base_url="http://h:1", model="m")
 OPENED = Opened(provider="p", model="m")
-GOOD = '{"name": "x", "count": 1}'
+GOOD = '{"language": "python", "lines": 1}'
 STOP = Finish(reason="stop")
 CALL = ToolCallDelta(index=0, id="c", name="read", arguments='{"a": 1}')
 HELD = pytest.mark.parametrize("held", [False, True], ids=["shown", "held"])
@@ -135,3 +135,25 @@ def test_a_cancelled_answer_says_what_had_come(held: bool) -> None:
     error = asyncio.run(cancelled())
     assert isinstance(error, asyncio.CancelledError)
     assert error.__dict__["heard_chars"] == 5
+
+
+REFUSED = Finish(reason="refusal", refusal="I will not.")
+CALLED = Finish(reason="tool_calls")
+
+
+@pytest.mark.parametrize("text", ['{"name": "hal', GOOD, "I will not."])
+def test_a_refusal_is_no_half_of_a_structured_answer(text: str) -> None:
+    """What was said before it is of no use, whatever it looks like."""
+    assert run(OPENED, TextDelta(text), REFUSED, held=True) == ([OPENED, REFUSED], None)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [('{"name": "hal', []), ("Let me look.", []), (f"So: {GOOD}", [TextDelta(GOOD)])],
+)
+def test_beside_a_tool_call_only_json_of_the_form_is_given_out(
+    text: str, shown: list[Chunk]
+) -> None:
+    """Text that was held back to be checked is not let through by a call."""
+    given, error = run(OPENED, TextDelta(text), CALL, CALLED, held=True)
+    assert (given, error) == ([OPENED, CALL, *shown, CALLED], None)
