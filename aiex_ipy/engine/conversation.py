@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from aiex_ipy.config.settings import BudgetSettings
 from aiex_ipy.engine.engine import Engine, default_engine
+from aiex_ipy.engine.jobs import Job
 from aiex_ipy.engine.table import operation_for
 from aiex_ipy.errors import BudgetError, InterruptedAnswerError, UsageError
 from aiex_ipy.grounding.facts import Subject
@@ -74,9 +75,10 @@ class Conversation:
             return self._tally.spent()
 
     def clear(self) -> None:
-        """Forget all turns; what they used stays counted."""
+        """Forget all turns, and an answer that was cut; what they used stays counted."""
         with self._lock:
             self._turns.clear()
+            self._cut = None
 
     def request(self, query: str) -> ChatRequest:
         """Return the request of the next turn, for a front end that runs it itself.
@@ -147,24 +149,31 @@ class Conversation:
 
     def ask(self, query: str) -> Answer:
         """Ask one turn and return the answer."""
-        with self._noting_cuts() as ended:
-            answer = self._asks.run_sync(self.request(query))
+        job = self._asks.submit(self.request(query))
+        with self._noting_cuts(job) as ended:
+            answer = job.result()
             ended(answer)
         self.remember(query, answer)
         return answer
 
     def _updates(self, request: WordsRequest) -> Iterator[Update | Answer]:
-        with self._noting_cuts() as ended:
-            for item in self._asks.updates(request):
+        engine = self._asks
+        job = engine.submit(request)
+        with self._noting_cuts(job) as ended:
+            for item in engine.updates_of(job):
                 if isinstance(item, Answer):
                     ended(item)
                 yield item
 
     @contextmanager
-    def _noting_cuts(self) -> Iterator[Callable[[Answer], None]]:
+    def _noting_cuts(self, job: Job[Answer]) -> Iterator[Callable[[Answer], None]]:
         """Note the answer that is left cut, which `resume` goes on with, and count what it used."""
 
+        left = True  # until the answer was handed over, who counts what it used
+
         def ended(answer: Answer) -> None:
+            nonlocal left
+            left = False
             self._cut = None if answer.complete else answer
 
         try:
@@ -172,6 +181,11 @@ class Conversation:
         except InterruptedAnswerError as error:
             self._cut = error.answer
             self._count_interrupted(error)
+            raise
+        except BaseException:
+            for call in job.calls if left else ():
+                if call.outcome in ("answered", "cancelled"):
+                    self._count(call.provider, call.model, call.usage, outcome=call.outcome)
             raise
 
     @property

@@ -24,6 +24,7 @@ from aiex_ipy.operations.base import UPDATES, Request, Update
 from aiex_ipy.operations.run import choice_for, offline, stream
 from aiex_ipy.operations.view import View
 from aiex_ipy.redaction import Redactor
+from aiex_ipy.routing.noted import OF_REQUEST
 from aiex_ipy.routing.router import Router
 from aiex_ipy.routing.state import RoutingState
 from aiex_ipy.workspace import Workspace
@@ -59,6 +60,7 @@ class Engine:
         models: Router | None = None,
         kernel: bool = False,
         surroundings: Surroundings | None = None,
+        state: RoutingState | None = None,
     ) -> None:
         self._settings = settings if settings is not None else load()
         self.surroundings = surroundings
@@ -70,7 +72,7 @@ class Engine:
         self._closed = False
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._state = models.state if models is not None else RoutingState()
+        self._state = models.state if models is not None else state or RoutingState()
         _engines.add(self)
         self._view: View | None = None
         self._under_way: dict[Router, int] = {}
@@ -158,6 +160,7 @@ class Engine:
             import asyncio
             from contextlib import aclosing
 
+            OF_REQUEST.set(job.calls)
             self._under_way[models] = self._under_way.get(models, 0) + 1
             try:
                 updates: AsyncGenerator[Any, None] = stream(
@@ -192,7 +195,10 @@ class Engine:
 
     def updates(self, request: Request[Res]) -> Iterator[Update | Res]:
         """Yield updates, last the result, in the calling thread. Closing it cancels."""
-        job = self.submit(request)
+        yield from self.updates_of(self.submit(request))
+
+    def updates_of(self, job: Job[Res]) -> Iterator[Update | Res]:
+        """Yield a job's updates, last its result, in the calling thread. Closing it cancels."""
         try:
             yield from job
             yield job.result()
@@ -299,6 +305,12 @@ def default_engine() -> Engine:
         return _default
 
 
+def state_so_far() -> RoutingState | None:
+    """Return how the providers stand, and what was used, that were asked before a session took
+    charge of the process; None when nobody was."""
+    return _made_here._state if _made_here is not None else None
+
+
 def use_engine(engine: Engine | None) -> Engine | None:
     """Make `engine` the process's own and return the one before."""
     global _default
@@ -313,11 +325,11 @@ def _forget() -> None:
     Their sockets and the loop's epoll are shared with the parent: if they were collected here, the
     parent's loop would hear no more of its connections. Another thread may have held their locks.
     """
-    global _default, _default_lock
+    global _default, _made_here, _default_lock
     for engine in _engines:
         engine._lock = threading.Lock()
     _left_behind.extend(_engines)
-    _default = None
+    _default = _made_here = None
     _default_lock = threading.Lock()
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from asyncio import TimerHandle
     from concurrent.futures import Future
 
+    from aiex_ipy.routing.ledger import Call
+
 Res = TypeVar("Res")
 CANCEL_TIMEOUT_S = 0.5
 """How long a cancelled job may take to close its connection before the caller goes on."""
@@ -45,6 +47,8 @@ class Job(Generic[Res]):
         self._ended = False
         self._listener: Callable[[], None] | None = None
         self._future: Future[Res] | None = None
+        self.calls: list[Call] = []
+        """What the request put on the ledger so far."""
         self.settled = threading.Event()
         """Set when the request has ended and its connection is closed."""
 

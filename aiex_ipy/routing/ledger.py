@@ -10,6 +10,7 @@ from msgspec import Struct, structs
 from aiex_ipy.config.settings import BudgetSettings, ProviderSettings
 from aiex_ipy.messages import ModelRequest, Usage
 from aiex_ipy.routing.budgets import Reservation, Reserved, price_unknown, refuse_spent
+from aiex_ipy.routing.noted import OF_REQUEST
 from aiex_ipy.routing.prices import Tariffs
 
 CHARS_PER_TOKEN = 3.5
@@ -274,6 +275,9 @@ class Ledger:
         """Count a call, in place of what was `reserved` for it. `unpriced` is given when its price
         is not known yet: it is looked up, and the cost added once it is known."""
         waits = False
+        request = OF_REQUEST.get()
+        if request is not None:
+            request.append(call)
         with self._lock:
             tally = self._tally(call.provider, call.model)
             tally.add(call)

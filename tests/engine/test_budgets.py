@@ -13,6 +13,7 @@ from aiex_ipy.engine.engine import Engine
 from aiex_ipy.engine.status import status_of
 from aiex_ipy.errors import BudgetError, InterruptedAnswerError, UsageError
 from aiex_ipy.messages import Answer, Chunk, ModelRequest, Opened, TextDelta, Usage
+from aiex_ipy.operations.base import Text
 from aiex_ipy.providers.scripted import ScriptedProvider
 from aiex_ipy.routing.ledger import Call
 from aiex_ipy.routing.router import Router
@@ -181,3 +182,15 @@ def test_the_status_tells_what_the_process_used(engine_of: Callable[..., Engine]
     after = status_of(engine)
     assert after.usage == structs.replace(after.usage, calls=1, cost_usd=0.5)
     assert [each.name for each in after.states] == ["scripted"]
+
+
+def test_a_turn_that_is_given_up_is_counted(engine_of: Callable[..., Engine]) -> None:
+    """Leaving an answer in its midst leaves its tokens in the conversation's totals."""
+    engine = engine_of("one two three four five")
+    talk = Conversation(engine=engine)
+    turn = talk.stream("hello")
+    assert isinstance(next(item for item in turn if isinstance(item, Text)), Text)
+    turn.close()  # type: ignore[attr-defined]
+    assert talk.usage.calls == 1
+    assert talk.usage.tokens == engine.models.state.ledger.totals().all.tokens > 0
+    assert talk.history == ()

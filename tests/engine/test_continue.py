@@ -187,3 +187,18 @@ def test_a_turn_cut_at_its_limit_is_replaced_by_the_whole(
     list(talk.stream("count"))
     list(talk.resume())
     assert [message.content for message in talk.history] == ["count", "one two three."]
+
+
+def test_a_forgotten_conversation_has_nothing_to_go_on_with(
+    engine: Engine, server: LoopbackServer
+) -> None:
+    """After `clear` the answer that was cut is not sent again."""
+    say(server, CUT)
+    talk = Conversation(engine=engine)
+    with pytest.raises(InterruptedAnswerError):
+        talk.ask("a secret topic")
+    talk.clear()
+    asked = len(server.asked)
+    with pytest.raises(UsageError):
+        list(talk.resume())
+    assert len(server.asked) == asked

@@ -62,13 +62,15 @@ class Session:
     @property
     def engine(self) -> Engine:
         """The session's engine, made on first use, and again in a forked child."""
-        from aiex_ipy.engine.engine import Engine, default_engine, use_engine
+        from aiex_ipy.engine.engine import Engine, default_engine, state_so_far, use_engine
 
         if not self._owns_engine:
             return default_engine()
         with self._lock:
             if self._engine is None or self._pid != os.getpid():
-                self._engine = Engine(self.settings(), kernel=True, surroundings=self)
+                self._engine = Engine(
+                    self.settings(), kernel=True, surroundings=self, state=state_so_far()
+                )
                 self._pid = os.getpid()
                 self._before = use_engine(self._engine)
             return self._engine
