@@ -18,8 +18,8 @@ from benchmarks.rows import HEAD, kept
 
 HERE = Path(__file__).parent
 NAMES = ("startup", "ipython", "calls", "handover", "analyze", "live", "complete", "debug")
-ON_REQUEST = ("peers",)
-"""These install what they measure, so they run only when they are named."""
+ON_REQUEST = ("peers", "faults")
+"""These install what they measure, or wait for minutes, so they run only when they are named."""
 KNOWN = ", ".join((*NAMES, *ON_REQUEST))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cli_pages
 import decisions_page
+import faults_page
 import models_page
 import results_page
 import rules_page
@@ -29,6 +30,7 @@ GENERATORS = (
     rules_page.pages,
     results_page.pages,
     models_page.pages,
+    faults_page.pages,
     decisions_page.pages,
     stubs.pages,
 )

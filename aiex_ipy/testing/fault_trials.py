@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, aclosing, suppress
 from functools import cache
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,7 +24,7 @@ from msgspec.structs import replace
 from aiex_ipy.config.settings import LLMSettings, ProviderSettings, Secret, Settings
 from aiex_ipy.errors import AiexError, InterruptedAnswerError, InvalidAnswerError
 from aiex_ipy.messages import Answer, Chunk, Message, ModelRequest, TextDelta
-from aiex_ipy.providers.fold import AnswerFold, collect
+from aiex_ipy.providers.fold import collect
 from aiex_ipy.routing.choice import Choice, Target
 from aiex_ipy.routing.router import Router
 from aiex_ipy.routing.state import RoutingState
@@ -70,8 +71,9 @@ class Trial(Struct, frozen=True, kw_only=True):
 class Seen(Struct, frozen=True, kw_only=True):
     """What came of a trial. `requests` are those the faulty server got, `well` those of the other;
     `waits` the seconds waited between attempts, `faults` what the breaker counted. `error` is
-    None for an answer; `code` is "cancelled" or "left" where the caller went. `gone`: the server
-    saw it. `address` is that of the faulty server."""
+    None for an answer; `code` is "cancelled" or "left" where the caller went, which the server saw
+    `gone_s` seconds later, None if it did not. `seconds` is from the question to the end. `address`
+    is that of the faulty server."""
 
     code: str
     answer: Answer | None
@@ -83,7 +85,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     cooling_s: float
     marked: bool
     seconds: float
-    gone: bool
+    gone_s: float | None
     address: str
 
 
@@ -140,16 +142,13 @@ def tried(
             return router.provider(FAULTY).stream(build(target))
 
         began = time.monotonic()
-        code, answer, error = _done(fault, stream, router, server)
+        ended = _done(fault, stream, router, server)
         seconds = time.monotonic() - began
         standing = state.standing(router.instance(FAULTY))
-        gone = fault.act not in ("cancel", "leave") or server.wait_until(
-            lambda: bool(server.disconnects) and not server.open_connections, timeout_s=PATIENT_S
-        )
         return Seen(
-            code=code,
-            answer=answer,
-            error=error,
+            code=ended.code,
+            answer=ended.answer,
+            error=ended.error,
             requests=len(server.asked),
             well=len(well.asked),
             waits=tuple(waits),
@@ -157,7 +156,7 @@ def tried(
             cooling_s=standing.cooling_s(MODEL),
             marked=standing.marked is not None,
             seconds=seconds,
-            gone=gone,
+            gone_s=ended.gone_s,
             address=address,
         )
 
@@ -205,7 +204,7 @@ def _of_end(must: Outcome, trial: Trial, seen: Seen) -> Iterator[str]:
     if seen.code != must.code:
         yield f"ended as {seen.code or 'answer'!r}, not {must.code or 'answer'!r}: {seen.error}"
         return
-    if not seen.gone:
+    if must.code in ("cancelled", "left") and seen.gone_s is None:
         yield "the server did not see that the caller had gone"
     if seen.answer is not None:
         yield from _of_answer(seen.answer, must)
@@ -319,7 +318,11 @@ def _well(trial: Trial) -> Raw:
     return saying.raw(saying.data)
 
 
-Ended = tuple[str, Answer | None, AiexError | None]
+class _Ended(NamedTuple):
+    code: str = ""
+    answer: Answer | None = None
+    error: AiexError | None = None
+    gone_s: float | None = None
 
 
 def _done(
@@ -327,16 +330,16 @@ def _done(
     stream: Callable[[], AsyncGenerator[Chunk, None]],
     router: Router,
     server: LoopbackServer,
-) -> Ended:
+) -> _Ended:
     """Do what the caller does, each time on a loop of its own; return how it ended."""
 
-    async def act() -> Ended:
+    async def act() -> _Ended:
         try:
             if fault.act == "twice":
                 await collect(stream())
             return await _ACTS[fault.act](stream(), server)
         except AiexError as error:
-            return error.code, None, error
+            return _Ended(error.code, error=error)
         finally:
             if fault.act != "two_loops":
                 await router.aclose()
@@ -345,11 +348,11 @@ def _done(
     return ended if fault.act != "two_loops" else asyncio.run(act())
 
 
-async def _read(stream: AsyncGenerator[Chunk, None], _: LoopbackServer) -> Ended:
-    return "", await collect(stream), None
+async def _read(stream: AsyncGenerator[Chunk, None], _: LoopbackServer) -> _Ended:
+    return _Ended(answer=await collect(stream))
 
 
-async def _cancel(stream: AsyncGenerator[Chunk, None], server: LoopbackServer) -> Ended:
+async def _cancel(stream: AsyncGenerator[Chunk, None], server: LoopbackServer) -> _Ended:
     """Cancel once it speaks, or, where nothing comes, once it was asked."""
     spoken = asyncio.Event()
 
@@ -364,29 +367,41 @@ async def _cancel(stream: AsyncGenerator[Chunk, None], server: LoopbackServer) -
 
     task = asyncio.create_task(read())
     await asyncio.to_thread(server.wait_until, under_way, timeout_s=PATIENT_S)
+    since = time.monotonic()
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-        return "", None, None
-    return "cancelled", None, None
+        return _Ended()
+    return _Ended("cancelled", gone_s=await _gone_s(server, since))
 
 
-async def _leave(stream: AsyncGenerator[Chunk, None], server: LoopbackServer) -> Ended:
-    fold = AnswerFold()
+async def _leave(stream: AsyncGenerator[Chunk, None], server: LoopbackServer) -> _Ended:
+    """Leave the loop over it after the first words, and let go of it."""
     async for chunk in stream:
-        fold.add(chunk)
         if isinstance(chunk, TextDelta):
             break
+    since = time.monotonic()
     del stream
-    return "left", None, None
+    return _Ended("left", gone_s=await _gone_s(server, since))
 
 
-_ACTS: dict[str, Callable[[AsyncGenerator[Chunk, None], LoopbackServer], Awaitable[Ended]]] = {
+async def _gone_s(server: LoopbackServer, since: float) -> float | None:
+    """Wait until the server sees that nobody listens, while the loop and its client live on."""
+
+    def seen() -> bool:
+        return bool(server.disconnects) and not server.open_connections
+
+    if not await asyncio.to_thread(server.wait_until, seen, timeout_s=PATIENT_S):
+        return None
+    return server.disconnects[0] - since
+
+
+_ACTS: dict[str, Callable[[AsyncGenerator[Chunk, None], LoopbackServer], Awaitable[_Ended]]] = {
     "read": _read,
     "twice": _read,
+    "two_loops": _read,
     "cancel": _cancel,
     "leave": _leave,
-    "two_loops": _read,
 }
 
 

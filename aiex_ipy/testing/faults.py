@@ -119,7 +119,7 @@ def _limited(wait_s: float | None = None) -> Outcome:
 
 def _limited_long(wait_s: float) -> Outcome:
     """A rate limit that asks for more than anybody waits: told at once."""
-    return replace(_limited(wait_s), attempts=1)
+    return replace(_limited(wait_s), attempts=1, waits=())
 
 
 def _cut(reason: str) -> Outcome:

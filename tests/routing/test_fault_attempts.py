@@ -25,7 +25,7 @@ ALONE = Seen(
     cooling_s=0.0,
     marked=False,
     seconds=0.0,
-    gone=True,
+    gone_s=None,
     address="127.0.0.1:9",
 )
 
@@ -61,7 +61,6 @@ GOOD = "At '127.0.0.1:9' (model 'table-model') status 500."
         ({"faults": 0}, "0 faults counted, not 4"),
         ({"marked": True}, "marked: True"),
         ({"cooling_s": 300.0}, "left alone for 300 s"),
-        ({"gone": False}, "did not see"),
         ({"code": "cut"}, "ended as 'cut'"),
         ({"code": "", "error": None}, "ended as 'answer'"),
         ({"error": UnavailableError(GOOD, code="unavailable", hint="Wait.")}, "tells of 1 attempt"),
@@ -81,6 +80,21 @@ def test_what_is_not_as_the_table_says_is_seen(changed: dict[str, object], told:
     found = problems(trial, msgspec.structs.replace(seen, **changed))
     assert told in "; ".join(found)
     assert bool(told) == bool(found)
+
+
+def test_a_server_that_goes_on_for_nobody_is_seen() -> None:
+    """Who cancels is to be noticed."""
+    (trial,) = (
+        each
+        for each in trials()
+        if str(each).startswith("34") and each.streamed and each.wire == "ollama"
+    )
+    seen = msgspec.structs.replace(
+        ALONE, code="cancelled", error=None, requests=1, waits=(), faults=0, gone_s=0.1
+    )
+    assert problems(trial, seen) == []
+    (told,) = problems(trial, msgspec.structs.replace(seen, gone_s=None))
+    assert "did not see" in told
 
 
 @pytest.mark.parametrize(
