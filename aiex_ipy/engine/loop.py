@@ -82,11 +82,11 @@ class LoopThread:
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Run a coroutine on the loop; the future's `cancel` cancels the task."""
-        import asyncio
-
         try:
+            import asyncio
+
             loop = self.loop()
-        except EngineClosedError:
+        except BaseException:  # closed, or interrupted while asyncio is imported
             work.close()
             raise
         return asyncio.run_coroutine_threadsafe(work, loop)

@@ -10,6 +10,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 a gate failed, 2 usage or bad input,
     3 no provider could answer, 4 some inputs failed, 130 interrupted."""
     words = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _run(words, leave=arguments is None)
+    except KeyboardInterrupt:  # while still importing: later ones are told by the commands
+        if sys.stderr is not None:
+            sys.stderr.write("aiex: interrupted.\n")
+        return 130
+
+
+def _run(words: list[str], *, leave: bool) -> int:
     # A shell asking what may follow (`_AIEX_COMPLETE`) gives no words: click answers it.
     text = None if "_AIEX_COMPLETE" in os.environ else _ready(words)
     if text is not None and sys.stdout is not None:
@@ -26,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         code = quick(words[2:])
         if code is not None:
-            return code if arguments is not None else _leave(code)
+            return _leave(code) if leave else code
     from aiex_ipy.frontends.cli.app import run
 
     return run(words)

@@ -36,9 +36,10 @@ def chat(
     """
     from aiex_ipy.engine.conversation import Conversation
     from aiex_ipy.errors import AiexError
-    from aiex_ipy.frontends.cli.faults import say
+    from aiex_ipy.frontends.cli.faults import check_stdout, say
     from aiex_ipy.frontends.cli.run import engine_for
 
+    check_stdout()
     kind: ChatType = type or "general"
     watched = sys.stdin.isatty()
     if isinstance(sys.stdin, io.TextIOWrapper):

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from aiex_ipy.errors import AiexError
+from aiex_ipy.errors import AiexError, UsageError
 
 INTERNAL_FAULT = 70
 """Exit code of a fault of our own. Source: BSD sysexits.h, EX_SOFTWARE."""
@@ -62,6 +62,21 @@ def _open_missing_streams() -> None:
         if getattr(sys, name) is None:
             # Left open: it is the program's stream until its end.
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+            _opened.append(name)
+
+
+_opened: list[str] = []
+
+
+def check_stdout() -> None:
+    """Raise UsageError where the caller closed stdout: what a model says would be paid for, and
+    lost."""
+    if "stdout" in _opened:
+        raise UsageError(
+            "The standard output is closed, so the answer would be lost.",
+            code="no_stdout",
+            hint="Send it to a file or a program, or name a file with --output.",
+        )
 
 
 def say(line: str) -> None:

@@ -11,7 +11,7 @@ from aiex_ipy.config import load
 from aiex_ipy.engine.engine import Engine, default_engine
 from aiex_ipy.engine.makers import MAKERS
 from aiex_ipy.errors import InterruptedAnswerError
-from aiex_ipy.frontends.cli.faults import quiet_stdout, say
+from aiex_ipy.frontends.cli.faults import check_stdout, quiet_stdout, say
 from aiex_ipy.frontends.cli.output import emit, symbols_in, target_of, written
 from aiex_ipy.operations.analyze import Analysis
 from aiex_ipy.operations.base import Facts, Note, Request, Speaking, Text, Update
@@ -55,6 +55,8 @@ def _shown(engine: Engine, request: Request[Res], output: str) -> Res:
         with reader_may_leave():
             emit(result, output)
         return result
+    if file is None:
+        check_stdout()
     if format == "text" and file is None:
         return stream_text(engine.updates(request))
     try:
