@@ -101,14 +101,16 @@ class ToolCallDelta(Struct, frozen=True, kw_only=True, tag="tool_call"):
 class Finish(Struct, frozen=True, kw_only=True, tag="finish"):
     """Last chunk of every whole stream. A stream that ends without it was cut.
 
-    `model` is the name the server reported, which may be more exact than the one asked for. The
-    router says how long it took: the whole answer and its first chunk, in ms.
+    `model` is the name the server reported, which may be more exact than the one asked for.
+    `skipped` counts the events of the stream that could not be read: a part of the text may be
+    missing. The router says how long it took: the whole answer and its first chunk, in ms.
     """
 
     reason: FinishReason
     model: str = ""
     usage: Usage = Usage()
     refusal: str = ""
+    skipped: int = 0
     latency_ms: float | None = None
     first_token_ms: float | None = None
 
@@ -133,7 +135,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     `finish` is why it ended: `stop` whole, `length` cut at `max_tokens`, `refusal` declined,
     `tool_calls` waiting for tools, `interrupted` cut on its way (only of the answer that an
     InterruptedAnswerError carries). `provider` and `model` say who spoke; `note` how the model was
-    chosen. `grounded` is True when facts of the user's code went into the question;
+    chosen; `skipped` counts the events of the stream that could not be read, so that a part of the
+    text may be missing. `grounded` is True when facts of the user's code went into the question;
     `unconfirmed` lists names the answer uses that those facts do not bear out.
     """
 
@@ -145,6 +148,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     tool_calls: tuple[ToolCall, ...] = ()
     refusal: str = ""
     note: str = ""
+    skipped: int = 0
     operation: str = "ask"
     schema_version: int = 1
     grounded: bool = False
@@ -163,8 +167,8 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     @property
     def complete(self) -> bool:
-        """True when the model ended by itself."""
-        return self.finish in ("stop", "tool_calls")
+        """True when the model ended by itself and all it said could be read."""
+        return self.finish in ("stop", "tool_calls") and not self.skipped
 
     @property
     def code_blocks(self) -> tuple[str, ...]:

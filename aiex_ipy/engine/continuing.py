@@ -70,6 +70,12 @@ def _cannot(cut: object) -> UsageError:
         )
     if isinstance(cut, Answer) and cut.complete:
         return UsageError("This answer is whole.", code=code, hint=hint)
+    if isinstance(cut, Answer) and cut.finish in ("stop", "tool_calls"):
+        return UsageError(
+            "This answer came to its end: what could not be read of it is lost.",
+            code=code,
+            hint=hint,
+        )
     if isinstance(cut, Answer | InterruptedAnswerError):
         return UsageError(
             "This answer cannot be continued: its question is not known here.",

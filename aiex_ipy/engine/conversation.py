@@ -174,7 +174,7 @@ class Conversation:
         def ended(answer: Answer) -> None:
             nonlocal left
             left = False
-            self._cut = None if answer.complete else answer
+            self._cut = None if answer.finish in ("stop", "tool_calls") else answer
 
         try:
             yield ended

@@ -8,7 +8,7 @@ from typing import ClassVar
 from aiex_ipy.errors import EmptyAnswerError
 from aiex_ipy.grounding.facts import Subject
 from aiex_ipy.messages import Answer
-from aiex_ipy.operations.base import Ask, Grounding, Problem, WordsRequest
+from aiex_ipy.operations.base import Ask, Grounding, Problem, WordsRequest, unread
 from aiex_ipy.operations.claims import unknown_names
 from aiex_ipy.operations.inputs import CODE, checked_query, context_subjects, missing_paths
 from aiex_ipy.operations.resuming import whole
@@ -103,6 +103,8 @@ def finished(
         )
     if answer.finish == "refusal":
         notices.append(f"The model declined to answer. {answer.refusal}".rstrip())
+    if answer.skipped:
+        notices.append(unread(answer.skipped))
     missing: list[str] = []
     code = [s for s in grounding.subjects if s.language in CODE]
     if code:

@@ -115,6 +115,12 @@ Update = Note | Speaking | Text | Facts[Any]
 UPDATES = (Note, Speaking, Text, Facts)
 
 
+def unread(skipped: int) -> str:
+    """Return the notice of an answer of whose stream so many events could not be read."""
+    what = "1 event" if skipped == 1 else f"{skipped} events"
+    return f"{what} of the stream could not be read, so a part of the text may be missing."
+
+
 class Operation(Protocol[Req, Res]):
     """Pure steps; `operations/run.py` owns the loop ground → prompt → stream → parse → check.
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from aiex_ipy.grounding.completing.checking import checked
 from aiex_ipy.grounding.completing.place import word_start
 from aiex_ipy.messages import Answer
-from aiex_ipy.operations.base import Ask, Grounding, Problem, Request, Result
+from aiex_ipy.operations.base import Ask, Grounding, Problem, Request, Result, unread
 from aiex_ipy.operations.continuing import continuation
 from aiex_ipy.operations.view import View
 from aiex_ipy.prompts.fit import Prompt, Section
@@ -133,7 +133,9 @@ class CompleteOperation:
     def parse(self, answer: Answer, request: CompleteRequest, grounding: Grounding) -> Completion:
         facts = without_model(request)
         text, unconfirmed, notices = suggestion(answer.text, request)
-        if answer.finish == "refusal":
+        if answer.skipped:  # code with a hole is not inserted
+            text, notices = "", (*notices, unread(answer.skipped))
+        elif answer.finish == "refusal":
             notices = (*notices, f"The model declined to answer. {answer.refusal}".rstrip())
         elif not text and not unconfirmed:
             notices = (*notices, "The model's answer has nothing to insert here.")

@@ -138,6 +138,8 @@ class DebugOperation:
         checked = finished(answer, self.name, grounding)
         shown: Source | None = grounding.extra["shown"]
         fix, notice = proposed_fix(answer.text, request.source, shown.text if shown else "")
+        if answer.skipped:
+            fix, notice = None, ""  # code with a hole is no fix; the notice of it is `finished`'s
         wrong = broken(fix, grounding.extra["ruff"], request.names) if fix is not None else []
         if wrong:
             fix, notice = None, f"{REFUSED}: {'; '.join(wrong)}"

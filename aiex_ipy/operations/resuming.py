@@ -97,4 +97,4 @@ def whole(answer: Answer, first: Answer) -> Answer:
     by = f"{first.model} ({first.provider})"
     told = f"continued after {len(first.text)} characters by {by}"
     note = f"{answer.note}; {told}" if answer.note else told
-    return msgspec.structs.replace(answer, note=note)
+    return msgspec.structs.replace(answer, note=note, skipped=first.skipped + answer.skipped)

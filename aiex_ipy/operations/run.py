@@ -249,6 +249,7 @@ async def _answer(
                     finish=chunk.reason,
                     usage=chunk.usage,
                     refusal=chunk.refusal,
+                    skipped=chunk.skipped,
                     note=opened.note,
                     latency_ms=chunk.latency_ms,
                     first_token_ms=chunk.first_token_ms,

@@ -151,6 +151,8 @@ def _ending(
     if text.strip():
         if request.response_schema is None:
             return [finish]
+        if finish.skipped:
+            raise _with_holes(finish.skipped, peer)
         cut = finish.reason == "length"
         found = satisfying_json(text, request.response_schema, cut=cut, about=peer.details())
         return [TextDelta(found), finish]
@@ -172,12 +174,23 @@ def _beside_calls(
     finish: Finish, request: ModelRequest, text: str, peer: Peer
 ) -> Iterator[TextDelta]:
     """Yield what was held back of an answer with tool calls, if it is of the asked-for form."""
-    if request.response_schema is not None and text.strip():
+    if request.response_schema is not None and text.strip() and not finish.skipped:
         cut = finish.reason == "length"
         with suppress(InvalidAnswerError):
             yield TextDelta(
                 satisfying_json(text, request.response_schema, cut=cut, about=peer.details())
             )
+
+
+def _with_holes(skipped: int, peer: Peer) -> UnavailableError:
+    """Return the error for JSON that may lack a part: a value that fits the schema may be wrong."""
+    what = "an event" if skipped == 1 else f"{skipped} events"
+    return UnavailableError(
+        f"{peer.asked} sent {what} that could not be read, so its JSON may lack a part.",
+        code="stream_incomplete",
+        hint="Try again.",
+        **peer.details(),
+    )
 
 
 def _ended_early(peer: Peer) -> UnavailableError:

@@ -65,8 +65,8 @@ class AnthropicProvider(VendorProvider):
 class MessagesDecoder:
     """Bytes of one answer in, chunks out; text that arrives together leaves as one delta.
 
-    `thought` counts words of thinking. A missing `message_start` is tolerated: llama.cpp was seen
-    to leave it out.
+    `thought` counts words of thinking, `skipped` events before the end in no form we know. A
+    missing `message_start` is tolerated: llama.cpp was seen to leave it out.
     """
 
     def __init__(self) -> None:
@@ -130,6 +130,7 @@ class MessagesDecoder:
             reason=reason,
             model=self._model,
             refusal=self._refusal,
+            skipped=self.skipped,
             usage=Usage(input_tokens=self._input, output_tokens=self._output),
         )
 
@@ -155,7 +156,8 @@ class MessagesDecoder:
     def _read(self, data: bytes) -> _Event | None:
         event = decoded(data, _events)
         if event is None:
-            self.skipped += 1
+            lost = bool(data.strip()) and data != b"[DONE]"  # which some gateways add
+            self.skipped += lost and not self.finished
             return None
         if event.error and not self.finished:
             raise HttpFault(200, {}, {"error": event.error})

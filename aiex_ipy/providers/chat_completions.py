@@ -89,8 +89,8 @@ class ChatDecoder:
 
     `heard` is True once a real event came (comments do not count), `finished` once the answer
     is whole, `ended` once the wire said so, `failure` what ended it instead. `thought` counts words
-    of thinking, which are not shown, `skipped` events in no form we know. `free` says that the
-    tokens cost nothing.
+    of thinking, which are not shown, `skipped` events before the end in no form we know. `free`
+    says that the tokens cost nothing.
     """
 
     def __init__(self, *, free: bool = False) -> None:
@@ -151,6 +151,7 @@ class ChatDecoder:
             reason=reason,
             model=self._model,
             refusal=self._refusal,
+            skipped=self.skipped,
             usage=Usage(
                 input_tokens=tokens.prompt_tokens,
                 output_tokens=tokens.completion_tokens,
@@ -185,7 +186,7 @@ class ChatDecoder:
     def _read(self, data: bytes) -> _Event | None:
         event = decoded(data, _events)
         if event is None:
-            self.skipped += 1
+            self.skipped += bool(data.strip()) and not self.finished
             return None
         if event.error and not self.finished:
             raise HttpFault(200, {}, {"error": event.error})

@@ -68,6 +68,7 @@ class AnswerFold:
                 for index, call in sorted(self._calls.items())
             ),
             refusal=finish.refusal,
+            skipped=finish.skipped,
             note=self.note,
         )
 

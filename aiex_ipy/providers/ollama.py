@@ -187,6 +187,7 @@ class OllamaDecoder:
         return Finish(
             reason="tool_calls" if self._calls and reason == "stop" else reason,
             model=self._last.model,
+            skipped=self.skipped,
             usage=Usage(
                 input_tokens=self._last.prompt_eval_count,
                 output_tokens=self._last.eval_count,
