@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
 _MOST_SHOWN = 80
+_LONGEST_PATH = 500
 MOST_IN_MODEL_NAME = 1_000
 """Names are short, but some servers name a model by the path of its file."""
 # A label of a host name, with letters of any script. Source: RFC 1123, section 2.1.
@@ -54,12 +55,12 @@ class Place:
         return f"{key!r} in {self.source!r}" if self.source else repr(key)
 
 
-def shown(value: Any) -> str:
+def shown(value: Any, most: int = _MOST_SHOWN) -> str:
     """Return the value as `repr`, cut to one short line; secrets and passwords never."""
     if isinstance(value, Secret):
         return repr(value)
     text = repr(without_password(value) if isinstance(value, str) else value)
-    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…"
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def without_password(url: str) -> str:
@@ -72,7 +73,8 @@ def bad_value(
 ) -> ConfigError:
     """Return the error for a value that cannot be used."""
     secret = doc.kind == "secret"
-    fact = "" if secret else f"is {shown(value)}, but "
+    most = _LONGEST_PATH if doc.kind == "path" else _MOST_SHOWN  # a path's end is its name
+    fact = "" if secret else f"is {shown(value, most)}, but "
     return ConfigError(
         f"{place.key(key)} {fact}must be {wanted}.",
         code="bad_value",

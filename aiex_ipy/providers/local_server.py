@@ -17,7 +17,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, NoReturn
 
 import msgspec
@@ -94,6 +94,9 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
     error: str
 
 
+LOGGED_WITHIN_S = 2.0
+
+
 def main(argument: str) -> NoReturn:
     """Leave the starter's process tree, load the model, serve, exit without clean-up."""
     if os.fork():
@@ -109,11 +112,20 @@ def main(argument: str) -> NoReturn:
         # The model's server must stay referenced: deleting it waits for what it is doing.
         server, ready = _load(inherited)
     except Exception as error:
+        _wait_for_log()
         failed = Failed(error=f"{type(error).__name__}: {error}")
         _turn_away(listener, msgspec.json.encode(failed) + b"\n", retire)
         os._exit(1)
     _hold_clients(listener, msgspec.json.encode(ready) + b"\n", linger_s, retire)
     os._exit(0 if server else 1)
+
+
+def _wait_for_log() -> None:
+    """Let llama.cpp, which logs in a thread of its own, write down why it failed."""
+    end = monotonic() + LOGGED_WITHIN_S
+    while os.fstat(2).st_size == 0 and monotonic() < end:
+        sleep(0.02)
+    sleep(0.05)  # the line is written in pieces
 
 
 def _load(inherited: Inheritance) -> tuple[Any, Ready]:
