@@ -119,13 +119,15 @@ Chunk = Opened | TextDelta | ToolCallDelta | Finish
 
 
 class ModelInfo(Struct, frozen=True, kw_only=True):
-    """A model a provider offers. `context_tokens` None where the server does not tell."""
+    """A model a provider offers. `context_tokens` None where the server does not tell. `elsewhere`
+    is True for one that a server only passes questions on to."""
 
     name: str
     context_tokens: int | None = None
     size_bytes: int | None = None
     modified: str | None = None
     can_chat: bool = True
+    elsewhere: bool = False
     loaded: bool | None = None
 
 

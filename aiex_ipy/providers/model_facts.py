@@ -65,6 +65,16 @@ def check_not_retired(
     return ""
 
 
+def is_in_ollamas_cloud(model: str) -> bool:
+    """Return whether a name is one of the models that Ollama passes questions on to its cloud for.
+
+    `gpt-oss:120b-cloud` and `glm-5:cloud` are asked through the server on this machine, with its
+    user's account, and do not run there.
+    Source: https://docs.ollama.com/cloud, "Running Cloud models".
+    """
+    return model.endswith(("-cloud", ":cloud"))
+
+
 def _today() -> datetime.date:
     return datetime.datetime.now(datetime.UTC).date()
 

@@ -1,13 +1,16 @@
 """Ollama, by its own protocol: tags, ps, show, and chat as newline-delimited JSON.
 
 Source: Ollama, docs/api.md, "Generate a chat completion", "List local models", "List running
-models", "Show model information".
+models", "Show model information"; docs.ollama.com/cloud. A listing names `remote_host` (such as
+"https://ollama.com:443") and `remote_model` where a model runs in Ollama's cloud: seen in
+answers of servers of version 0.12 and later.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -26,10 +29,12 @@ from aiex_ipy.messages import (
 )
 from aiex_ipy.providers.faults import Failure, HttpFault, Peer
 from aiex_ipy.providers.framing import Lines, decoded, is_json
+from aiex_ipy.providers.model_facts import is_in_ollamas_cloud
 from aiex_ipy.providers.schema import strict_schema
 from aiex_ipy.providers.wire import WireProvider, http_url
 
 DEFAULT_URL = "http://localhost:11434"
+CLOUD_HOST = "ollama.com"
 
 _USUAL_CONTEXT = 4096
 """Tokens an Ollama server gives a model by default; a longer prompt is cut without a word."""
@@ -38,7 +43,11 @@ _CHARS_PER_TOKEN = 3  # a low guess, so that the context asked for is enough
 
 
 class OllamaProvider(WireProvider):
-    """A running Ollama; with no model set, the one it used last that can chat."""
+    """A running Ollama; with no model set, the one it used last that can chat.
+
+    A model of Ollama's cloud is asked only by its name: the question leaves this machine, and its
+    price is not known.
+    """
 
     kind = "ollama"
     label = "Ollama"
@@ -55,14 +64,17 @@ class OllamaProvider(WireProvider):
             return self.instance.model, ""
         listed = await self.models()
         for model in listed:
-            if model.can_chat:
+            if model.can_chat and not model.elsewhere:
                 last = "used" if model.loaded else "got"
                 return model.name, f"the model Ollama {last} last"
-        has = "only models that cannot chat" if listed else "no model"
+        has, hint = "only models that cannot chat" if listed else "no model", ""
+        if any(model.can_chat for model in listed):
+            has = "no model on this machine, only such as run in its cloud"
+            hint = ", or name one of the cloud with --model"
         raise ProviderError(
             f"Ollama has {has}.",
             code="no_model",
-            hint="Get one with `ollama pull codellama`.",
+            hint=f"Get one with `ollama pull codellama`{hint}.",
             provider=self.name,
         )
 
@@ -91,6 +103,7 @@ class OllamaProvider(WireProvider):
                     loaded[entry.name].context_length if entry.name in loaded else None
                 ),
                 can_chat=chats,
+                elsewhere=entry.elsewhere,
                 loaded=entry.name in loaded,
             )
             for entry, chats in ordered
@@ -103,12 +116,14 @@ class OllamaProvider(WireProvider):
 
         try:
             async with asyncio.timeout(within_s):
-                return bool(await self._listed("/api/tags"))
+                listed = await self._listed("/api/tags")
+                return any(self.instance.model or not each.elsewhere for each in listed)
         except (AiexError, TimeoutError):
             return False
 
     def decoder(self) -> OllamaDecoder:
-        return OllamaDecoder()
+        host = urlsplit(http_url(self.instance.base_url or DEFAULT_URL)).hostname
+        return OllamaDecoder(free=host != CLOUD_HOST)
 
     def body(self, request: ModelRequest, model: str) -> dict[str, Any]:
         return chat_body(request, model)
@@ -145,10 +160,12 @@ class OllamaProvider(WireProvider):
 
 
 class OllamaDecoder:
-    """Lines of JSON in, chunks out; text that arrives together leaves as one delta."""
+    """Lines of JSON in, chunks out; text that arrives together leaves as one delta. `free` says
+    that the tokens of the server's own models cost nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, free: bool = True) -> None:
         self.heard = self.finished = self.ended = False
+        self._free = free
         self.failure: Failure | None = None
         self.skipped = self.thought = 0
         self._lines = Lines()
@@ -184,6 +201,7 @@ class OllamaDecoder:
         if self._last is None:
             return None
         reason: FinishReason = "length" if self._last.done_reason == "length" else "stop"
+        elsewhere = self._last.remote_host or is_in_ollamas_cloud(self._last.model)
         return Finish(
             reason="tool_calls" if self._calls and reason == "stop" else reason,
             model=self._last.model,
@@ -191,7 +209,7 @@ class OllamaDecoder:
             usage=Usage(
                 input_tokens=self._last.prompt_eval_count,
                 output_tokens=self._last.eval_count,
-                cost_usd=0.0,
+                cost_usd=0.0 if self._free and not elsewhere else None,
             ),
         )
 
@@ -327,6 +345,7 @@ class _Line(Struct):
     model: str = ""
     prompt_eval_count: int | None = None
     eval_count: int | None = None
+    remote_host: str | None = None
     error: Any = None
 
 
@@ -337,6 +356,13 @@ class _Entry(Struct):
     expires_at: str = ""
     context_length: int | None = None
     capabilities: list[str] | None = None
+    remote_host: str | None = None
+    remote_model: str | None = None
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it runs in Ollama's cloud; an alias is told by its host alone."""
+        return bool(self.remote_host or self.remote_model) or is_in_ollamas_cloud(self.name)
 
 
 class _Listing(Struct):

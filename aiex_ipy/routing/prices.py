@@ -103,7 +103,7 @@ class Tariffs:
 
     def priced(self, provider: ProviderSettings, model: str, *, local: bool) -> bool:
         """True when calls are known to have a price, be it 0. False before the look-up."""
-        if _own(provider) or _is_free(provider, local):
+        if _own(provider) or _is_free(provider, model, local):
             return True
         tariff = self._kept.get((provider.kind, provider.base_url, model))
         return tariff is not None and tariff.now() is not None
@@ -122,7 +122,7 @@ class Tariffs:
             return (usage.input_tokens * own[0] + usage.output_tokens * own[1]) / _MTOK
         if usage.cost_usd is not None:
             return usage.cost_usd
-        if _is_free(provider, local):
+        if _is_free(provider, model, local):
             return 0.0
         tariff = self._kept.get((provider.kind, provider.base_url, model))
         rates = tariff.now() if tariff is not None else None
@@ -177,7 +177,7 @@ class Tariffs:
             coming.set_result(None)
 
     def _needs_no_table(self, provider: ProviderSettings, model: str, local: bool) -> bool:
-        if _own(provider) or _is_free(provider, local):
+        if _own(provider) or _is_free(provider, model, local):
             return True
         if provider.base_url is None:
             return False
@@ -200,8 +200,14 @@ def _own(provider: ProviderSettings) -> bool:
     return provider.input_usd_per_mtok is not None and provider.output_usd_per_mtok is not None
 
 
-def _is_free(provider: ProviderSettings, local: bool) -> bool:
-    return local and provider.kind not in _GATEWAYS
+def _is_free(provider: ProviderSettings, model: str, local: bool) -> bool:
+    if not local or provider.kind in _GATEWAYS:
+        return False
+    if provider.kind != "ollama":
+        return True
+    from aiex_ipy.providers.model_facts import is_in_ollamas_cloud
+
+    return not is_in_ollamas_cloud(model or provider.model or "")
 
 
 def _looked_up(kind: str, base_url: str | None, model: str) -> _Tariff:

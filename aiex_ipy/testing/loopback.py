@@ -62,12 +62,14 @@ class Received(Struct, frozen=True, kw_only=True):
 
 
 class Listed(Struct, frozen=True, kw_only=True):
-    """A model of the listings. `used_at` (such as "2026-11-22T10:00:00Z") puts it in memory."""
+    """A model of the listings. `used_at` (such as "2026-11-22T10:00:00Z") puts it in memory,
+    `remote_host` in the cloud of Ollama."""
 
     name: str
     capabilities: tuple[str, ...] = ("completion",)
     modified_at: str = "2026-01-01T00:00:00Z"
     used_at: str = ""
+    remote_host: str = ""
 
 
 class LoopbackServer:
@@ -358,7 +360,13 @@ def _listing(server: LoopbackServer, received: Received) -> tuple[int, bytes]:
         },
         "/api/tags": lambda: {
             "models": [
-                {"name": each.name, "model": each.name, "modified_at": each.modified_at, "size": 1}
+                {
+                    "name": each.name,
+                    "model": each.name,
+                    "modified_at": each.modified_at,
+                    "size": 1,
+                    **({"remote_host": each.remote_host} if each.remote_host else {}),
+                }
                 for each in models
             ]
         },

@@ -181,6 +181,81 @@ def test_ollama_is_asked_for_the_model_it_used_last(server, models, chosen, note
     assert finish.usage.cost_usd == 0.0
 
 
+CLOUD = "https://ollama.com:443"
+USED = "2026-11-22T10:05:00Z"
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        Listed(name="gpt-oss:120b-cloud", used_at=USED),
+        Listed(name="glm-5:cloud", used_at=USED),
+        Listed(name="mine", used_at=USED, remote_host=CLOUD),
+    ],
+    ids=lambda each: each.name,
+)
+def test_a_model_in_ollamas_cloud_is_asked_by_its_name_only(server, remote):
+    """Ollama lists what it passes on to its own cloud beside what runs here: nobody's code leaves
+    this machine because such a model was used last."""
+    instance = ProviderSettings(name="ollama", kind="ollama", base_url=server.url)
+    server.models = (remote, Listed(name="here"))
+    opened, finish = use(OllamaProvider, instance, first_and_answer)
+    assert opened.model == "here"
+    assert finish.usage.cost_usd == 0.0
+    assert use(OllamaProvider, instance, lambda p: p.available(5))
+    assert {each.name: each.elsewhere for each in use(OllamaProvider, instance, listed)} == {
+        remote.name: True,
+        "here": False,
+    }
+    server.models = (remote,)
+    with pytest.raises(ProviderError, match="no model on this machine") as caught:
+        use(OllamaProvider, instance, first_and_answer)
+    assert "--model" in caught.value.hint
+    assert not use(OllamaProvider, instance, lambda p: p.available(5))
+    named = ProviderSettings(name="ollama", kind="ollama", base_url=server.url, model=remote.name)
+    assert use(OllamaProvider, named, lambda p: p.available(5))
+
+
+async def listed(provider):
+    return await provider.models()
+
+
+@pytest.mark.parametrize(
+    ("address", "cost"),
+    [
+        (None, 0.0),
+        ("http://gpu.lan:11434", 0.0),
+        ("https://ollama.com", None),
+        ("https://ollama.com/v1", None),
+    ],
+)
+def test_ollamas_cloud_asked_directly_is_not_called_free(address, cost):
+    """Its models have no suffix there."""
+    instance = ProviderSettings(name="ollama", kind="ollama", base_url=address)
+    decoder = OllamaProvider(instance, Settings()).decoder()
+    decoder.feed(b'{"model": "gpt-oss:120b", "message": {"content": "Hi."}, "done": true}\n')
+    finish = decoder.finish()
+    assert finish is not None
+    assert finish.usage.cost_usd == cost
+
+
+@pytest.mark.parametrize(
+    ("model", "told"), [("gpt-oss:120b-cloud", {}), ("mine", {"remote_host": CLOUD})]
+)
+def test_what_runs_in_ollamas_cloud_is_not_called_free(server, model, told):
+    """Nobody knows what its account there pays: unknown, never 0."""
+    line = {"model": model, "message": {"content": "Hi."}, "done": True, **told}
+    server.replies = [
+        Raw(
+            headers={"content-type": "application/x-ndjson"},
+            blocks=(msgspec.json.encode(line) + b"\n",),
+        )
+    ]
+    instance = ProviderSettings(name="ollama", kind="ollama", base_url=server.url, model=model)
+    _, finish = use(OllamaProvider, instance, first_and_answer)
+    assert finish.usage.cost_usd is None
+
+
 def test_ollama_with_nothing_that_chats_says_what_to_do(server):
     """An embedding model is no conversation partner."""
     server.models = (Listed(name="embed", capabilities=EMBED),)

@@ -35,6 +35,20 @@ def at(url: str, kind: str = "openai_compatible") -> ProviderSettings:
     return ProviderSettings(name="mine", kind=kind, base_url=url)
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["asked", "set"])
+def test_what_a_local_ollama_passes_on_to_its_cloud_is_not_free(named: bool) -> None:
+    """The server is on this machine and the model is not: its price is unknown."""
+    model = "gpt-oss:120b-cloud"
+    ollama = ProviderSettings(name="o", kind="ollama", model=None if named else model)
+    tariffs = looked_up(ollama, model if named else "", local=True)
+    asked = model if named else ""
+    assert tariffs.cost(ollama, asked, USAGE, local=True) is None
+    assert tariffs.known(ollama, asked, local=True)
+    assert not tariffs.priced(ollama, asked, local=True)
+    here = ProviderSettings(name="o", kind="ollama")
+    assert Tariffs().cost(here, "qwen3:4b", USAGE, local=True) == 0.0
+
+
 @cache
 def snapshot() -> Any:
     from genai_prices.data_snapshot import get_snapshot

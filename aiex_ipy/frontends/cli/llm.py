@@ -129,7 +129,9 @@ def _size(model: ModelInfo) -> str:
     parts = []
     if model.context_tokens:
         parts.append(f"{model.context_tokens} tokens")
-    if model.size_bytes:
+    if model.elsewhere:
+        parts.append("in the cloud")
+    elif model.size_bytes:
         parts.append(f"{model.size_bytes / 1e6:.0f} MB")
     return f"  ({', '.join(parts)})" if parts else ""
 
