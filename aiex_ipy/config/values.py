@@ -73,7 +73,8 @@ def bad_value(
 ) -> ConfigError:
     """Return the error for a value that cannot be used."""
     secret = doc.kind == "secret"
-    most = _LONGEST_PATH if doc.kind == "path" else _MOST_SHOWN  # a path's end is its name
+    is_path = doc.kind in ("path", "certificates")
+    most = _LONGEST_PATH if is_path else _MOST_SHOWN  # a path's end is its name
     fact = "" if secret else f"is {shown(value, most)}, but "
     return ConfigError(
         f"{place.key(key)} {fact}must be {wanted}.",

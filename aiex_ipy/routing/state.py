@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from aiex_ipy.routing.response_cache import ResponseCache
     from aiex_ipy.routing.reuse import InFlight
 
+MOST_BREAKERS = 100
+"""Models of one provider whose circuits are known; beyond them those without a fault are let go."""
+
 
 class Standing:
     """How one provider instance stands. `in_flight` counts requests under way, `turn` is when it
@@ -44,6 +47,10 @@ class Standing:
         """Return the breaker of a model, with the numbers of the present settings."""
         found = self.breakers.get(model or "")
         if found is None:
+            if len(self.breakers) >= MOST_BREAKERS:
+                quiet = [name for name, each in self.breakers.items() if not each.faults]
+                for name in quiet:
+                    del self.breakers[name]
             found = self.breakers[model or ""] = Breaker(clock=self._clock)
         found.threshold = settings.failure_threshold
         found.recovery_s = settings.recovery_time_ms / 1000
@@ -126,6 +133,9 @@ class RoutingState:
         with self._lock:
             found = self._standings.get(key)
             if found is None:
+                for other in [key for key in self._standings if key[0] == instance.name]:
+                    if not self._standings[other].in_flight:
+                        del self._standings[other]  # of an address or a key it had before
                 found = self._standings[key] = Standing(self.clock)
             return found
 

@@ -314,3 +314,20 @@ def test_calls_under_way_are_held_against_the_budget() -> None:
         refused = [each for each in found if isinstance(each, BudgetError)]
         assert 9 <= len(refused) <= 15
         assert router.state.ledger.totals().all.tokens < 1_200
+
+
+def test_what_is_known_of_providers_does_not_grow_without_end() -> None:
+    """Thousands of models and keys leave no more behind than can be of use."""
+    router = router_for(instance("one"))
+    breaker = router.settings.llm.circuit_breaker
+    standing = router.state.standing(router.instance("one"))
+    failing = standing.breaker("failing", breaker)
+    failing.failed(failing.enter() or 0)
+    for number in range(3_000):
+        standing.breaker(f"model-{number}", breaker)
+    assert len(standing.breakers) <= 200
+    assert standing.breaker("failing", breaker).faults == 1
+    for number in range(100):
+        key = Secret(f"key-{number}")
+        router.state.standing(ProviderSettings(name="one", kind="openai", api_key=key))
+    assert len(router.state._standings) == 1
