@@ -185,9 +185,14 @@ class LoopbackServer:
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._stop.wait()
-        server.close()
-        for _ in range(5):  # steps of the loop, after which who was accepted just now is there
+        # First no more are accepted, then who was accepted just now gets its transport: once the
+        # server is closed, that fails and leaves the socket open (CPython's `Server._attach`).
+        for listening in server.sockets:
+            with contextlib.suppress(NotImplementedError):  # Windows
+                self._loop.remove_reader(listening.fileno())
+        for _ in range(5):
             await asyncio.sleep(0)
+        server.close()
         while connections:
             # Again and again: Python 3.11's `wait_for` loses a cancellation that comes just when
             # what it waits for is done (CPython issue 86296).
