@@ -30,7 +30,7 @@ from aiex_ipy.config.settings import (
     SandboxSettings,
     Settings,
 )
-from aiex_ipy.config.values import Place, shown, typed
+from aiex_ipy.config.values import Place, Unusable, shown, typed
 from aiex_ipy.errors import ConfigError, near_miss
 
 
@@ -72,7 +72,8 @@ def load(
     """Return the settings. `overrides` are dotted keys; a value of None is not set.
 
     Raises ConfigError for the first problem: file by file in the order of the layers, then the
-    variables by name, then the overrides.
+    variables by name, then the overrides. What is wrong with one provider is kept as its `fault`,
+    unless the overrides say something of it.
     """
     return load_with_origins(
         project_dir=project_dir, environ=environ, overrides=overrides, profile=profile
@@ -239,10 +240,17 @@ def _in_table(
                 key=prefix + key,
                 file=place.file,
             )
-        yield (
-            keys.canonical(key),
-            (typed(found, prefix + key, value, place, text=False), place),
-        )
+        yield keys.canonical(key), (_typed(found, key, prefix, value, place), place)
+
+
+def _typed(found: KeyDoc, key: str, prefix: str, value: Any, place: Place) -> Any:
+    """Return the value; for one of a provider that cannot be used, what stands for it."""
+    try:
+        return typed(found, prefix + key, value, place, text=False)
+    except ConfigError as error:
+        if not key.startswith(f"{keys.PROVIDERS}."):
+            raise
+        return Unusable(error)
 
 
 def _once(seen: dict[str, str], canonical: str, word: str, prefix: str, place: Place) -> None:
@@ -334,6 +342,7 @@ def _loaded(
     providers, provider_places = instances(merged, environ)
     chosen = provider_names.default_and_fallback(merged, providers)
     provider_names.check_fallbacks(providers, provider_places)
+    faults = [str(each.fault) for each in providers.values() if each.fault is not None]
     flat = {key: value for key, (value, _) in merged.items()}
     settings = Settings(
         **_fields(flat, ""),
@@ -371,7 +380,11 @@ def _loaded(
         settings=settings,
         values=values,
         origins=origins,
-        warnings=(*_exposed(provider_places, read), *_kept(providers, provider_places, environ)),
+        warnings=(
+            *dict.fromkeys(faults),
+            *_exposed(provider_places, read),
+            *_kept(providers, provider_places, environ),
+        ),
         paths=found,
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from msgspec import structs
+
 from aiex_ipy.config.keys import PROVIDERS, TASKS
 from aiex_ipy.config.providers import NO_PROVIDER, Entry, canonical_provider
 from aiex_ipy.config.settings import ProviderSettings
@@ -75,23 +77,34 @@ def tasks(entries: Entries, providers: Providers) -> Iterator[tuple[str, str]]:
         yield task, f"{name}{slash}{model}"
 
 
-def check_fallbacks(providers: Providers, places: Mapping[str, Place]) -> None:
-    """Raise ConfigError for a fallback that is no provider, or that leads back to where it
-    began."""
-    for name, instance in providers.items():
+def check_fallbacks(providers: dict[str, ProviderSettings], places: Mapping[str, Place]) -> None:
+    """Give a provider a `fault` whose fallback is no provider, or leads back to where it began; it
+    has no fallbacks then. Raises ConfigError where an override names the fallbacks."""
+    for name, instance in list(providers.items()):
         key = f"{PROVIDERS}.{name}.fallbacks"
-        for fallback in instance.fallbacks:
-            _known(key, fallback, places[key], [*providers])
-        way = _way_back(name, providers)
-        if way:
-            raise ConfigError(
-                f"{places[key].key(key)} leads back to {name!r}: {' → '.join(way)}.",
-                code="conflict",
-                hint=f"Take {way[1]!r} out of it.",
-                key=key,
-                value=" → ".join(way),
-                file=places[key].file,
-            )
+        try:
+            _check_fallbacks(name, key, providers, places)
+        except ConfigError as error:
+            if places[key].layer == "override":
+                raise
+            providers[name] = structs.replace(instance, fallbacks=(), fault=instance.fault or error)
+
+
+def _check_fallbacks(
+    name: str, key: str, providers: Providers, places: Mapping[str, Place]
+) -> None:
+    for fallback in providers[name].fallbacks:
+        _known(key, fallback, places[key], [*providers])
+    way = _way_back(name, providers)
+    if way:
+        raise ConfigError(
+            f"{places[key].key(key)} leads back to {name!r}: {' → '.join(way)}.",
+            code="conflict",
+            hint=f"Take {way[1]!r} out of it.",
+            key=key,
+            value=" → ".join(way),
+            file=places[key].file,
+        )
 
 
 def _way_back(start: str, providers: Providers) -> list[str]:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from aiex_ipy.config.keys import BY_KEY, PROVIDER_PREFIX, PROVIDERS
 from aiex_ipy.config.settings import ProviderSettings
-from aiex_ipy.config.values import Place, shown, typed
+from aiex_ipy.config.values import Place, Unusable, shown, typed
 from aiex_ipy.errors import ConfigError, near_miss
 
 
@@ -41,6 +41,8 @@ KINDS: dict[str, _Kind] = {
 }
 
 NO_PROVIDER = "none"
+NO_KIND = "unknown"
+"""The kind of a provider whose own says none, or none that there is."""
 
 Entry = tuple[Any, Place]
 
@@ -76,7 +78,8 @@ def instances(
 ) -> tuple[dict[str, ProviderSettings], dict[str, Place]]:
     """Return the instances by name, the configured first, and where each value came from.
 
-    Every kind that works without a table has an instance of its own name. Raises ConfigError.
+    Every kind that works without a table has an instance of its own name. One that cannot be asked
+    as it is set has a `fault`. Raises ConfigError for what a project must not say.
     """
     tables: dict[str, dict[str, Entry]] = {}
     for key, entry in values.items():
@@ -89,17 +92,47 @@ def instances(
     made: dict[str, ProviderSettings] = {}
     places: dict[str, Place] = {}
     for name, table in tables.items():
-        whole = _completed(name, table, environ)
+        whole, fault = _sound(name, table, environ)
         served = KINDS.get(whole["kind"][0], _Kind()).has_server
         if served and "timeout_ms" not in whole and "llm.timeout_ms" in values:
             whole["timeout_ms"] = values["llm.timeout_ms"]
         if "fallbacks" in whole:
             written, place = whole["fallbacks"]
             whole["fallbacks"] = tuple(dict.fromkeys(map(canonical_provider, written))), place
-        made[name] = ProviderSettings(name=name, **{word: whole[word][0] for word in whole})
+        made[name] = ProviderSettings(
+            name=name, fault=fault, **{word: whole[word][0] for word in whole}
+        )
         for word, (_, place) in whole.items():
             places[f"{PROVIDERS}.{name}.{word}"] = place
     return made, places
+
+
+def _sound(
+    name: str, table: Mapping[str, Entry], environ: Mapping[str, str]
+) -> tuple[dict[str, Entry], ConfigError | None]:
+    """Return the whole table, or what can be used of it and what is wrong with it.
+
+    Raises ConfigError for what a project must not say, and where an override is part of it, since
+    whoever wrote that is there to hear it.
+    """
+    bad = [value.error for value, _ in table.values() if isinstance(value, Unusable)]
+    used = {word: entry for word, entry in table.items() if not isinstance(entry[0], Unusable)}
+    whole: dict[str, Entry] = {}
+    try:
+        whole = _completed(name, used, environ)
+    except ConfigError as error:
+        if error.code == "untrusted":
+            raise
+        bad.append(error)
+    if not bad:
+        return whole, None
+    if any(place.layer == "override" for _, place in table.values()):
+        raise bad[0]
+    try:
+        kind = _kind(name, used)
+    except ConfigError:
+        kind = NO_KIND
+    return {"kind": (kind, used["kind"][1] if "kind" in used else Place("default", ""))}, bad[0]
 
 
 def _completed(

@@ -10,6 +10,8 @@ from typing import NoReturn
 
 from msgspec import Struct, field
 
+from aiex_ipy.errors import ConfigError
+
 
 class Secret:
     """A value that never shows itself: `repr`, `str` and formatting give `'***'`, and neither
@@ -50,7 +52,8 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
     None where the kind has none. `timeout_ms` holds `llm.timeout_ms` when that was set and the
     instance has none of its own. `fallbacks` are asked after it, in order. The three limits are
     None for the defaults of `LLMSettings`, which hold for remote servers only; a number holds
-    wherever the server is. Prices are USD per million tokens, None for the price table's.
+    wherever the server is. Prices are USD per million tokens, None for the price table's. `fault`
+    is what is wrong with its settings: it is raised when the provider is asked, and harms no other.
     """
 
     name: str
@@ -69,6 +72,7 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
     max_concurrent_requests: int | None = None
     input_usd_per_mtok: float | None = None
     output_usd_per_mtok: float | None = None
+    fault: ConfigError | None = None
 
 
 class EmbeddedSettings(Struct, frozen=True, kw_only=True):

@@ -55,6 +55,15 @@ class Place:
         return f"{key!r} in {self.source!r}" if self.source else repr(key)
 
 
+class Unusable:
+    """Stands in the place of a provider's value that cannot be used, with its error."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: ConfigError) -> None:
+        self.error = error
+
+
 def shown(value: Any, most: int = _MOST_SHOWN) -> str:
     """Return the value as `repr`, cut to one short line; secrets and passwords never."""
     if isinstance(value, Secret):

@@ -34,7 +34,8 @@ class Status(Struct, frozen=True, kw_only=True):
 
 def status_of(engine: Engine) -> Status:
     """Return the status. Local ports may be probed; no remote server is asked."""
-    notices: list[str] = []
+    faults = [each.fault for each in engine.settings.llm.providers.values()]
+    notices = list(dict.fromkeys(str(fault) for fault in faults if fault is not None))
     provider = model = None
     why = ""
     try:

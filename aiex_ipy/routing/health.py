@@ -25,7 +25,7 @@ class Described(Struct, frozen=True, kw_only=True):
     """A provider as it is set up; no server was asked. `model` None leaves it to the provider.
 
     `package` is who provides its kind. `key` says whether a key is set, None where none is
-    needed.
+    needed. `error` is what is wrong with its settings, `""` where nothing is.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Described(Struct, frozen=True, kw_only=True):
     priority: int
     key: bool | None
     package: str
+    error: str = ""
 
 
 class ProviderState(Struct, frozen=True, kw_only=True):
@@ -97,6 +98,7 @@ def describe(router: Router) -> list[Described]:
                 priority=instance.priority,
                 key=bool(instance.api_key) if needs_key or instance.api_key else None,
                 package=packages.get(instance.kind, "?"),
+                error=str(instance.fault or ""),
             )
         )
     return found

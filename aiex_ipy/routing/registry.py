@@ -73,8 +73,12 @@ class Registry:
         name = self.known(name)
         if name not in self._made:
             from aiex_ipy import plugins
+            from aiex_ipy.providers.faulty import FaultyProvider
 
             instance = self.instance(name)
+            if instance.fault is not None:
+                self._made[name] = FaultyProvider(name, instance.kind, instance.fault)
+                return self._made[name]
             self._made[name] = plugins.load("aiex.providers", instance.kind)(
                 instance, self.settings
             )
@@ -91,6 +95,8 @@ class Registry:
         from aiex_ipy.providers.wire import is_loopback
 
         instance = self.instance(name)
+        if instance.fault is not None:
+            return True  # where it would be is not known: nobody further away takes its questions
         if instance.base_url:
             return is_loopback(instance.base_url)
         return instance.kind in (*LOCAL_SERVERS, *BY_NAME_ONLY, "embedded")
@@ -101,6 +107,7 @@ class Registry:
             instance
             for instance in self.settings.llm.providers.values()
             if instance.kind not in (*BY_NAME_ONLY, "embedded")
+            and instance.fault is None
             and (
                 instance.api_key or instance.base_url
                 if instance.kind not in LOCAL_SERVERS

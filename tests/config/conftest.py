@@ -48,13 +48,25 @@ def place(tmp_path: Path) -> Place:
 
 @pytest.fixture
 def refused(place: Place) -> Callable[..., str]:
-    """Load and return the refusal as `code: message hint`, with the test's directory cut off."""
+    """Load and return the refusal as `code: message hint`, with the test's directory cut off.
+
+    What is wrong with one provider is kept with it, and told as a warning; an override of it is
+    refused.
+    """
     from aiex_ipy.errors import ConfigError
 
     def load(**how: object) -> str:
-        with pytest.raises(ConfigError) as caught:
-            place.load(**how)  # type: ignore[arg-type]
-        text = f"{caught.value.code}: {caught.value}"
+        try:
+            loaded = place.load(**how)  # type: ignore[arg-type]
+        except ConfigError as error:
+            told = error
+        else:
+            providers = loaded.settings.llm.providers.values()
+            faults = [each.fault for each in providers if each.fault is not None]
+            assert faults and "overrides" not in how, "nothing was refused"
+            assert {str(fault) for fault in faults} <= set(loaded.warnings)
+            told = faults[0]
+        text = f"{told.code}: {told}"
         return text.replace(f"{place.home.parent}/", "")
 
     return load

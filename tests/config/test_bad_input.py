@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aiex_ipy.config import set_value
+from aiex_ipy.engine.engine import Engine
+from aiex_ipy.errors import ConfigError
+from aiex_ipy.operations.ask import AskRequest
+from aiex_ipy.routing.health import check_health, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -368,3 +372,54 @@ def test_a_number_out_of_its_bounds_is_told(
 ) -> None:
     """A breaker that opens after no fault, or a pause that shrinks, means nothing."""
     assert refused(overrides={key: value}).startswith(f"bad_value: {key!r} is {value!r}, but must")
+
+
+BAD = {
+    "a key with blanks": '[llm.providers.bad]\nkind = "openai"\napi_key = "bad key with blanks"\n',
+    "no host": '[llm.providers.bad]\nkind = "openai_compatible"\nbase_url = "http://"\n',
+    "no kind": '[llm.providers.bad]\nmodel = "m"\n',
+    "itself": '[llm.providers.bad]\nkind = "openai"\napi_key_env = "K"\nfallbacks = ["bad"]\n',
+    "no number": '[llm.providers.bad]\nkind = "openai"\napi_key_env = "K"\npriority = "x"\n',
+}
+
+
+@pytest.mark.parametrize("toml", BAD.values(), ids=BAD)
+def test_one_bad_provider_harms_no_other(place: Place, toml: str) -> None:
+    """The others are as they were and are asked; who names the bad one is told, and nobody goes
+    on from it to a provider further away."""
+    good = '[llm.providers.good]\nkind = "scripted"\nanswers = ["Yes."]\n'
+    place.user.write_text(good + toml)
+    settings = place.load({"K": KEY}).settings
+    assert settings.llm.providers["bad"].fault is not None
+    assert settings.llm.providers["bad"].base_url is None
+    engine = Engine(settings)
+    try:
+        assert engine.run_sync(AskRequest(query="hi", provider="good")).text == "Yes."
+        with pytest.raises(ConfigError) as told:
+            engine.run_sync(AskRequest(query="hi", provider="bad"))
+        assert told.value.message == settings.llm.providers["bad"].fault.message
+        (row,) = engine.call(check_health(engine.models, ["bad"]))
+        assert (row.ok, row.error) == (False, told.value.message)
+        assert {each.name: each.error for each in describe(engine.models)}["good"] == ""
+    finally:
+        engine.close()
+
+
+def test_a_bad_variable_harms_only_its_provider(place: Place) -> None:
+    """A key in the environment that no header can carry leaves the other vendor's as it is."""
+    loaded = place.load({"OPENAI_API_KEY": "two words", "ANTHROPIC_API_KEY": KEY})
+    providers = loaded.settings.llm.providers
+    assert providers["openai"].fault is not None and providers["openai"].api_key is None
+    assert providers["anthropic"].fault is None and providers["anthropic"].api_key is not None
+
+
+def test_a_bad_provider_is_mended_by_a_command(place: Place) -> None:
+    """`aiex config set` works while a provider is wrong, on it and on others, and refuses to make
+    one wrong."""
+    place.user.write_text(BAD["no host"])
+    set_value("llm.max_retries", "1", environ=place.environ())
+    set_value("llm.providers.bad.model", "m", environ=place.environ())
+    set_value("llm.providers.bad.base_url", "http://h/v1", environ=place.environ())
+    assert place.load().settings.llm.providers["bad"].fault is None
+    with pytest.raises(ConfigError, match="means nothing"):
+        set_value("llm.providers.bad.answers", "x", environ=place.environ())

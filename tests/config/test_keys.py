@@ -33,7 +33,7 @@ EXPECTED = {
     **{
         f"{keys.PROVIDER_PREFIX}{key}": hint
         for key, hint in fields(ProviderSettings).items()
-        if key != "name"
+        if key not in ("name", "fault")
     },
 }
 

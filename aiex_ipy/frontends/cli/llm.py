@@ -27,7 +27,7 @@ def health(names: tuple[str, ...], output: str) -> int:
     Ten are asked at once, each for 5 s and all for 15 s. Told too: how long one is left alone, and
     whether the price of its model is known.
     """
-    with engine_for() as engine:
+    with engine_for(notice=False) as engine:
         rows = engine.call(check_health(engine.models, names))
     _print(rows, output, _health_line)
     return 0 if any(row.ok for row in rows) else 3
@@ -38,7 +38,7 @@ def health(names: tuple[str, ...], output: str) -> int:
 @JSON
 def models(names: tuple[str, ...], output: str) -> int:
     """List the models each provider offers; exit 3 when none answers."""
-    with engine_for() as engine:
+    with engine_for(notice=False) as engine:
         rows = engine.call(list_models(engine.models, names))
     _print(rows, output, _offer_lines)
     return 0 if any(not row.error for row in rows) else 3
@@ -48,7 +48,7 @@ def models(names: tuple[str, ...], output: str) -> int:
 @JSON
 def providers(output: str) -> None:
     """List the providers that can be named; none is asked."""
-    with engine_for() as engine:
+    with engine_for(notice=False) as engine:
         rows = describe(engine.models)
     _print(rows, output, _provider_line)
 
@@ -139,4 +139,6 @@ def _size(model: ModelInfo) -> str:
 def _provider_line(row: Described) -> str:
     key = {None: "needs no key", True: "key set", False: "no key"}[row.key]
     where = row.base_url or "its default address"
+    if row.error:
+        return f"{row.name:18} {row.kind:18} cannot be asked. {row.error}"
     return f"{row.name:18} {row.kind:18} {row.model or 'its default model'}, {where}, {key}"

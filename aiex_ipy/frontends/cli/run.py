@@ -10,7 +10,7 @@ from typing import TypeVar
 from aiex_ipy.config import load
 from aiex_ipy.engine.engine import Engine, default_engine
 from aiex_ipy.engine.makers import MAKERS
-from aiex_ipy.errors import InterruptedAnswerError
+from aiex_ipy.errors import AiexError, InterruptedAnswerError
 from aiex_ipy.frontends.cli.faults import check_stdout, quiet_stdout, say
 from aiex_ipy.frontends.cli.output import emit, symbols_in, target_of, written
 from aiex_ipy.operations.analyze import Analysis
@@ -21,17 +21,28 @@ Res = TypeVar("Res")
 
 
 @contextmanager
-def engine_for() -> Iterator[Engine]:
+def engine_for(*, notice: bool = True) -> Iterator[Engine]:
     """An engine for one command, closed at its end; in a session, the session's own, which knows
-    what was asked and how each provider stands."""
+    what was asked and how each provider stands.
+
+    With `notice`, providers that cannot be asked as they are set are told on stderr at its end.
+    """
     if MAKERS:
         yield default_engine()
         return
-    engine = Engine(load())
+    settings = load()
+    providers = settings.llm.providers.values() if notice else ()
+    faults = {each.fault.message: each for each in providers if each.fault is not None}
+    engine = Engine(settings)
     try:
         yield engine
+    except AiexError as error:
+        faults.pop(error.message, None)  # it is told as the error
+        raise
     finally:
         engine.close()
+        for each in faults.values():
+            say(f"aiex: note: provider {each.name!r} cannot be asked. {each.fault}")
 
 
 def show(engine: Engine, request: Request[Res], output: str) -> Res:

@@ -17,7 +17,7 @@ def status(output: str) -> None:
     from aiex_ipy.render.results import to_json
     from aiex_ipy.render.standing import text
 
-    with engine_for() as engine:
+    with engine_for(notice=False) as engine:
         found = status_of(engine)
     if output == "json":
         print(to_json(found), end="")

@@ -65,7 +65,6 @@ def refused(run: subprocess.CompletedProcess[str]) -> str:
             "is set twice, as 'lm-studio' and as 'LM_Studio'",
         ),
         ("[llm.providers.openai]\npriority = 'high'\n", "is 'high', but must be a whole number"),
-        ("[llm.providers.ollama]\nbase_url = 'http:///v1'\n", "must be an address with a host"),
         ('[llm.providers.openai]\nmodel = "a\\u0007"\n', "must be a name without control char"),
     ],
 )
@@ -75,6 +74,22 @@ def test_a_wrong_file_ends_the_command(
     """Whichever provider was to be asked."""
     assert told in refused(aiex("ai", "ask", "hi", toml=toml))
     assert server.asked == []
+
+
+@pytest.mark.slow
+def test_a_wrong_provider_that_is_not_asked_is_a_note(aiex: Run) -> None:
+    """The answer of a healthy one comes, and one line tells what is wrong with the other; the
+    commands that show settings and providers work, and tell it."""
+    toml = "[llm.providers.ollama]\nbase_url = 'http:///v1'\n"
+    with LoopbackServer() as server:
+        run = aiex("ai", "ask", "hi", toml=toml, OPENAI_BASE_URL=server.openai_url)
+    assert (run.returncode, "Hello from" in run.stdout) == (0, True)
+    (line,) = run.stderr.splitlines()
+    assert line.startswith("aiex: note: provider 'ollama' cannot be asked. ")
+    for words in (("status",), ("llm", "providers"), ("config", "show"), ("llm", "health")):
+        run = aiex(*words, toml=toml)
+        assert "must be an address with a host" in run.stdout + run.stderr
+        assert run.returncode in (0, 3)
 
 
 @pytest.mark.slow
