@@ -23,13 +23,16 @@ def satisfying_json(text: str, schema: Schema, *, cut: bool, about: dict[str, An
     """Return the JSON text within `text` that satisfies `schema`.
 
     The whole text is tried first, then fenced blocks, then the widest braces. `cut` says that
-    the answer ended at its token limit. Raises InvalidAnswerError with the text in `partial`.
+    the answer ended at its token limit: JSON beside which other JSON begins is then an example, or
+    a part of what was cut. Raises InvalidAnswerError with the text in `partial`.
     """
     problem = ""
     for candidate in _candidates(text):
         try:
             value = msgspec.json.decode(candidate)
         except (msgspec.DecodeError, RecursionError):
+            continue
+        if cut and _opens(text.replace(candidate, "", 1)):
             continue
         problem = next(problems(value, schema), "")
         if not problem:
@@ -50,6 +53,10 @@ def satisfying_json(text: str, schema: Schema, *, cut: bool, about: dict[str, An
         partial=text,
         **about,
     )
+
+
+def _opens(text: str) -> bool:
+    return "{" in text or "[" in text
 
 
 def _candidates(text: str) -> Iterator[str]:

@@ -199,3 +199,26 @@ def test_what_satisfies_the_strict_form_satisfies_the_schema(finding):
         value = msgspec.to_builtins(point)
         assert not list(problems(value, schema))
         assert not list(problems(value, msgspec.json.schema(Point)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Such as {"a": 1}, so: {"a": 2, "b',
+        '```json\n{"a": 1}\n```\nThat is the form. Now: {"a": ',
+        '[{"a": 1},',
+        '[{"a": 1}, {"a": 2',
+    ],
+)
+def test_a_cut_answer_is_not_taken_for_the_example_before_it(text: str) -> None:
+    """Half of an answer is none, and what it began with is not the rest of it."""
+    with pytest.raises(InvalidAnswerError) as caught:
+        satisfying_json(text, {"type": "object", "required": ["a"]}, cut=True, about={})
+    assert caught.value.code == "truncated"
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}', 'So: {"a": 1} And that is', '```\n{"a": 1}\n```\nI'])
+def test_a_cut_answer_whose_json_was_whole_is_one(text: str) -> None:
+    """Only talk after it was cut."""
+    schema = {"type": "object", "required": ["a"]}
+    assert satisfying_json(text, schema, cut=True, about={}) == '{"a": 1}'
