@@ -118,7 +118,7 @@ def _number(doc: KeyDoc, key: str, value: Any, place: Place, *, text: bool) -> f
     """Return a whole number, for a decimal key any finite one; inclusive bounds."""
     if doc.kind == "decimal":
         return _decimal(doc, key, value, place, text=text)
-    example = "30000" if doc.kind == "duration" else str(doc.default or doc.minimum)
+    example = "30000" if doc.kind == "duration" else str(doc.default or doc.minimum or 100_000)
     unit = {"ms": "milliseconds", "1/s": "times a second"}.get(doc.unit, doc.unit)
     hint = f"Give a whole number{f' of {unit}' if unit else ''}, like {example}."
     number = value

@@ -423,3 +423,9 @@ def test_a_bad_provider_is_mended_by_a_command(place: Place) -> None:
     assert place.load().settings.llm.providers["bad"].fault is None
     with pytest.raises(ConfigError, match="means nothing"):
         set_value("llm.providers.bad.answers", "x", environ=place.environ())
+
+
+@pytest.mark.parametrize("amount", [-5, "many"])
+def test_no_hint_names_what_is_refused(refused: Callable[..., str], amount: object) -> None:
+    """A budget of 0 would refuse all calls, so it is no example of a budget."""
+    assert refused(overrides={"llm.budget.tokens": amount}).endswith("of tokens, like 100000.")
