@@ -58,10 +58,10 @@ def providers(output: str) -> None:
 @JSON
 def cache(clear: bool, output: str) -> None:
     """Show what the response cache holds; with --clear, empty it."""
-    from aiex_ipy.config import load
     from aiex_ipy.routing.response_cache import ResponseCache
 
-    settings = load().llm.cache
+    with engine_for() as engine:
+        settings = engine.settings.llm.cache
     kept = ResponseCache(settings.max_mb)
     cleared = kept.clear() if clear else 0
     held = kept.size()
