@@ -136,10 +136,11 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     `finish` is why it ended: `stop` whole, `length` cut at `max_tokens`, `refusal` declined,
     `tool_calls` waiting for tools, `interrupted` cut on its way (only of the answer that an
-    InterruptedAnswerError carries). `provider` and `model` say who spoke; `note` how the model was
-    chosen; `skipped` counts the events of the stream that could not be read, so that a part of the
-    text may be missing. `grounded` is True when facts of the user's code went into the question;
-    `unconfirmed` lists names the answer uses that those facts do not bear out.
+    InterruptedAnswerError carries, and of one that its reader ended); `reason` is then the code of
+    what cut it, such as `idle` or `cancelled`. `provider` and `model` say who spoke; `note` how the
+    model was chosen; `skipped` counts the events of the stream that could not be read, so that a
+    part of the text may be missing. `grounded` is True when facts of the user's code went into the
+    question; `unconfirmed` lists names the answer uses that those facts do not bear out.
     """
 
     text: str
@@ -158,6 +159,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     notices: tuple[str, ...] = ()
     latency_ms: float | None = None
     first_token_ms: float | None = None
+    reason: str = ""
 
     def __str__(self) -> str:
         return self.text

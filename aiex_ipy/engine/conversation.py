@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 
 from aiex_ipy.config.settings import BudgetSettings
 from aiex_ipy.engine.engine import Engine, default_engine
@@ -16,7 +16,7 @@ from aiex_ipy.messages import Answer, Message, Usage
 from aiex_ipy.operations.base import Update, WordsRequest
 from aiex_ipy.operations.chat import ChatRequest, ChatType
 from aiex_ipy.operations.run import choice_for
-from aiex_ipy.routing.budgets import refuse_spent
+from aiex_ipy.routing.budgets import calls, dollars, refuse_spent
 from aiex_ipy.routing.ledger import Call, Spent, Tally
 from aiex_ipy.routing.reuse import own_model
 
@@ -74,6 +74,18 @@ class Conversation:
         with self._lock:
             return self._tally.spent()
 
+    def __repr__(self) -> str:
+        turns, spent = len(self._turns), self.usage
+        cost = "cost unknown" if spent.cost_usd is None else dollars(spent.cost_usd)
+        parts = [
+            self.type,
+            f"{turns} turn{'' if turns == 1 else 's'} remembered",
+            f"{calls(spent.calls)} of {spent.input_tokens} + {spent.output_tokens} tokens, {cost}",
+        ]
+        if self.was_cut:
+            parts.append("the last answer was cut")
+        return f"<Chat: {', '.join(parts)}>"
+
     def clear(self) -> None:
         """Forget all turns, and an answer that was cut; what they used stays counted."""
         with self._lock:
@@ -124,7 +136,7 @@ class Conversation:
                 return
         self.remember(request.query, answer)
 
-    def resume(self) -> Iterator[Update | Answer]:
+    def resume(self) -> Generator[Update | Answer, None, None]:
         """Go on with the last answer, which was cut; yields updates, last the whole answer, which
         is remembered. Raises UsageError when it was not cut, and BudgetError."""
         if self._cut is None:
@@ -133,14 +145,19 @@ class Conversation:
                 code="not_continuable",
                 hint="Ask something.",
             )
-        request = self._asks.cut_answers.request_for(self._cut)
+        request = self._asks.request_to_continue(self._cut)
         self._check_budget(request)
         for item in self._updates(request):
             if isinstance(item, Answer):
                 self.remember_continued(request, item)
             yield item
 
-    def stream(self, query: str) -> Iterator[Update | Answer]:
+    @property
+    def was_cut(self) -> bool:
+        """True when the last answer was cut, so that `resume` goes on with it."""
+        return self._cut is not None
+
+    def stream(self, query: str) -> Generator[Update | Answer, None, None]:
         """Ask one turn; yields updates, last the answer, which is remembered."""
         for item in self._updates(self.request(query)):
             if isinstance(item, Answer):
@@ -149,24 +166,28 @@ class Conversation:
 
     def ask(self, query: str) -> Answer:
         """Ask one turn and return the answer."""
-        job = self._asks.submit(self.request(query))
-        with self._noting_cuts(job) as ended:
+        request = self.request(query)
+        job = self._asks.submit(request)
+        with self._noting_cuts(request, job) as ended:
             answer = job.result()
             ended(answer)
         self.remember(query, answer)
         return answer
 
-    def _updates(self, request: WordsRequest) -> Iterator[Update | Answer]:
+    def _updates(self, request: WordsRequest) -> Generator[Update | Answer, None, None]:
         engine = self._asks
         job = engine.submit(request)
-        with self._noting_cuts(job) as ended:
-            for item in engine.updates_of(job):
+        updates = engine.updates_of(job)
+        with self._noting_cuts(request, job) as ended, closing(updates) as items:
+            for item in items:
                 if isinstance(item, Answer):
                     ended(item)
                 yield item
 
     @contextmanager
-    def _noting_cuts(self, job: Job[Answer]) -> Iterator[Callable[[Answer], None]]:
+    def _noting_cuts(
+        self, request: WordsRequest, job: Job[Answer]
+    ) -> Iterator[Callable[[Answer], None]]:
         """Note the answer that is left cut, which `resume` goes on with, and count what it used."""
 
         left = True  # until the answer was handed over, who counts what it used
@@ -180,9 +201,13 @@ class Conversation:
             yield ended
         except InterruptedAnswerError as error:
             self._cut = error.answer
+            if error.answer is not None:
+                error.hint = "Go on with resume(), or ask again: this turn is not remembered."
             self._count_interrupted(error)
             raise
-        except BaseException:
+        except BaseException:  # such as an interrupt, or a reader who closes the stream
+            if left:
+                self._cut = self._asks.cut_answers.answer_of(request) or self._cut
             for call in job.calls if left else ():
                 if call.outcome in ("answered", "cancelled"):
                     self._count(call.provider, call.model, call.usage, outcome=call.outcome)
@@ -192,7 +217,7 @@ class Conversation:
     def _asks(self) -> Engine:
         return self._engine or default_engine()
 
-    def _count(self, provider: str, model: str, usage: Usage, *, outcome: str = "answered") -> None:
+    def _count(self, provider: str, model: str, usage: Usage, outcome: str = "answered") -> None:
         call = Call(provider=provider, model=model, usage=usage, outcome=outcome)
         with self._lock:
             if self._tally.add(call):

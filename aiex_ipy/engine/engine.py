@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
@@ -18,9 +18,10 @@ from aiex_ipy.engine.jobs import Job
 from aiex_ipy.engine.loop import LoopThread
 from aiex_ipy.engine.makers import MAKERS
 from aiex_ipy.engine.table import operation_for
-from aiex_ipy.errors import EngineClosedError, InterruptedAnswerError
+from aiex_ipy.errors import EngineClosedError, InterruptedAnswerError, UnknownNameError
 from aiex_ipy.grounding.complexity_engine import load_in_main_thread
-from aiex_ipy.operations.base import UPDATES, Request, Update
+from aiex_ipy.messages import Answer
+from aiex_ipy.operations.base import UPDATES, Request, Speaking, Update, WordsRequest
 from aiex_ipy.operations.run import choice_for, offline, stream
 from aiex_ipy.operations.view import View
 from aiex_ipy.redaction import Redactor
@@ -30,6 +31,8 @@ from aiex_ipy.routing.state import RoutingState
 from aiex_ipy.workspace import Workspace
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     from aiex_ipy.engine.surroundings import Surroundings
     from aiex_ipy.grounding.ruff_server import RuffServer
 
@@ -77,6 +80,7 @@ class Engine:
         self._view: View | None = None
         self._under_way: dict[Router, int] = {}
         self._replaced: set[Router] = set()
+        self._awaited: dict[Job[Any], AbstractEventLoop] = {}
         self._at_close: list[Callable[[], object]] = []
 
     @property
@@ -144,6 +148,30 @@ class Engine:
         """True when it is certain, without asking any server, that no model will be used."""
         return self.models.certainly_none(choice_for(operation_for(request), request))
 
+    def request_to_continue(
+        self,
+        cut: Answer | InterruptedAnswerError | None = None,
+        *,
+        provider: str | None = None,
+        model: str | None = None,
+    ) -> WordsRequest:
+        """Return the request that goes on with `cut`, None for the last answer that was cut.
+
+        Raises UsageError where that cannot be continued, UnknownNameError for a provider that is
+        none, or is no more.
+        """
+        request = self.cut_answers.request_for(cut, provider=provider, model=model)
+        try:
+            self.is_offline(request)
+        except UnknownNameError as error:
+            if provider is None:
+                error.hint = (
+                    "Name another, with %aiex continue --provider NAME or with"
+                    " aiex.continue_answer(provider=NAME)."
+                )
+            raise
+        return request
+
     def _view_for(self, request: Request[Any]) -> View:
         if not request.allow_secret_file:
             return self.view
@@ -154,7 +182,12 @@ class Engine:
         self._check_open()
         operation = operation_for(request)
         models, view = self.models, self._view_for(request)
-        job: Job[Res] = Job()
+        self.cut_answers.asked(request)
+
+        def cancelled(said: str, who: Speaking) -> None:
+            self.cut_answers.keep_cancelled(said, who, request)
+
+        job: Job[Res] = Job(cancelled=cancelled)
 
         async def work() -> Res:
             import asyncio
@@ -193,11 +226,11 @@ class Engine:
                 self._replaced.discard(models)
                 await models.aclose()
 
-    def updates(self, request: Request[Res]) -> Iterator[Update | Res]:
+    def updates(self, request: Request[Res]) -> Generator[Update | Res, None, None]:
         """Yield updates, last the result, in the calling thread. Closing it cancels."""
         yield from self.updates_of(self.submit(request))
 
-    def updates_of(self, job: Job[Res]) -> Iterator[Update | Res]:
+    def updates_of(self, job: Job[Res]) -> Generator[Update | Res, None, None]:
         """Yield a job's updates, last its result, in the calling thread. Closing it cancels."""
         try:
             yield from job
@@ -210,7 +243,20 @@ class Engine:
         """Return the request's result; any event loop may await it. Cancelling cancels."""
         import asyncio
 
-        return await asyncio.wrap_future(self.submit(request).future)
+        job = self.submit(request)
+        self._note_awaited(job, asyncio.get_running_loop())
+        return await asyncio.wrap_future(job.future)
+
+    def _note_awaited(self, job: Job[Any], loop: AbstractEventLoop) -> None:
+        self._awaited[job] = loop
+        job.future.add_done_callback(lambda _: self._awaited.pop(job, None))
+
+    def end_abandoned(self) -> None:
+        """End the requests awaited on an event loop that does not run: what an interrupt leaves
+        behind that was raised out of the loop, whose tasks it does not cancel."""
+        for job, loop in list(self._awaited.items()):
+            if not loop.is_running():
+                job.cancel()
 
     async def stream(self, request: Request[Res]) -> AsyncGenerator[Update | Res, None]:
         """Yield updates, last the result, on the caller's loop. Closing it cancels."""
@@ -225,6 +271,7 @@ class Engine:
         import asyncio
 
         loop = asyncio.get_running_loop()
+        self._note_awaited(job, loop)
         waker = asyncio.Event()
 
         def wake() -> None:

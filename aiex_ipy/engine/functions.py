@@ -88,10 +88,12 @@ def _continue_answer(
     """Have a model go on with an answer to `ask` or a chat that was interrupted, or cut at its
     limit of tokens; the result is one Answer with the text of both parts.
 
-    `cut` is the error or the answer; left out, the last one of this process. The same question is
-    asked once more, with the text so far. Raises UsageError for an answer that cannot be continued.
+    `cut` is the error or the answer; left out, the last one of this process, such as one you have
+    interrupted yourself. The same question is asked once more, with the text so far; the answer's
+    note names it. `provider` and `model` choose another than was asked. Raises UsageError for an
+    answer that cannot be continued.
     """
-    return default_engine().cut_answers.request_for(cut, provider=provider, model=model)
+    return default_engine().request_to_continue(cut, provider=provider, model=model)
 
 
 def _analyze(

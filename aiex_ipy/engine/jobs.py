@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from aiex_ipy.operations.base import Text, Update
+from aiex_ipy.operations.base import Speaking, Text, Update
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle
@@ -33,9 +33,14 @@ class Job(Generic[Res]):
 
     Whoever waits is woken at once by the first words, by whatever is no words, by words after a
     pause of `hold_s` seconds, and by the end; by other words at most once in `hold_s` seconds.
+
+    When it is cancelled, `cancelled` is called with the words so far and who spoke, before anybody
+    who iterates or follows the job hears of it, and in the thread that cancels.
     """
 
-    def __init__(self, *, hold_s: float = HOLD_S) -> None:
+    def __init__(
+        self, *, hold_s: float = HOLD_S, cancelled: Callable[[str, Speaking], object] | None = None
+    ) -> None:
         self._updates: deque[Update] = deque()
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._hold_s = hold_s
@@ -49,15 +54,24 @@ class Job(Generic[Res]):
         self._future: Future[Res] | None = None
         self.calls: list[Call] = []
         """What the request put on the ledger so far."""
+        self._cancelled = cancelled
+        self._said: list[str] = []
+        self._speaker = Speaking(provider="", model="")
         self.settled = threading.Event()
         """Set when the request has ended and its connection is closed."""
 
     def put(self, update: Update) -> None:
         """Hand over one update; called on the engine's loop."""
+        if self._ended:
+            return  # cancelled: what was said until then has been handed over
         self._updates.append(update)
         if type(update) is not Text:
+            if type(update) is Speaking:
+                self._speaker = update
             self._wake()
-        elif not self._spoke:
+            return
+        self._said.append(update.text)
+        if not self._spoke:
             self._spoke = True
             self._wake()
         elif self._held is None:
@@ -91,6 +105,8 @@ class Job(Generic[Res]):
         return self
 
     def _end(self, future: Future[Res]) -> None:
+        if self._cancelled is not None and future.cancelled():
+            self._cancelled("".join(self._said), self._speaker)
         self._ended = True
         self._wakes.put(None)
         if self._listener is not None:

@@ -23,7 +23,6 @@ class AskRequest(WordsRequest, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "ask"
 
-    query: str
     context: tuple[str | Subject, ...] = ()
 
 
@@ -62,7 +61,7 @@ class AskOperation:
         )
 
     def parse(self, answer: Answer, request: AskRequest, grounding: Grounding) -> Answer:
-        return finished(answer, self.name, grounding, first=request.so_far)
+        return finished(answer, self.name, grounding, asked=request)
 
     def check(self, result: Answer, grounding: Grounding) -> Sequence[Problem]:
         return ()
@@ -76,17 +75,17 @@ def finished(
     operation: str,
     grounding: Grounding,
     longer: str = "raise max_tokens of the provider",
-    first: Answer | None = None,
+    asked: WordsRequest | None = None,
 ) -> Answer:
-    """Return `answer` with its notices; `longer` is what lifts its limit of tokens, `first` the
-    answer it went on with.
+    """Return `answer` with its notices; `longer` is what lifts its limit of tokens, `asked` the
+    request, which may have gone on with a cut answer.
 
     Raises EmptyAnswerError when it says nothing.
     """
     import msgspec
 
-    if first is not None:
-        answer = whole(answer, first)
+    if asked is not None and asked.so_far is not None:
+        answer = whole(answer, asked.so_far, asked.query)
     if not answer.text.strip() and answer.finish not in ("refusal", "tool_calls"):
         raise EmptyAnswerError(
             f"{answer.model or answer.provider!r} answered with no text.",
@@ -102,7 +101,7 @@ def finished(
             f"Ask for less at once, or {longer}."
         )
     if answer.finish == "refusal":
-        notices.append(f"The model declined to answer. {answer.refusal}".rstrip())
+        notices.append(_declined(answer))
     if answer.skipped:
         notices.append(unread(answer.skipped))
     missing: list[str] = []
@@ -116,6 +115,14 @@ def finished(
         unconfirmed=tuple(missing),
         notices=tuple(notices),
     )
+
+
+def _declined(answer: Answer) -> str:
+    """Say that the model declined, or, where it had begun, that it was stopped."""
+    if answer.text.strip():
+        told = "The answer is not whole: the vendor's filter stopped it."
+        return f"{told} {answer.refusal}".rstrip()
+    return f"The model declined to answer. {answer.refusal}".rstrip()
 
 
 def code_sections(grounding: Grounding, *, issues: bool = False) -> tuple[Section, ...]:

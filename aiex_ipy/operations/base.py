@@ -38,6 +38,7 @@ class WordsRequest(Request[Answer], frozen=True, kw_only=True):
     `so_far` is that answer: the model is asked the same again and goes on from its last words.
     """
 
+    query: str
     so_far: Answer | None = None
 
 

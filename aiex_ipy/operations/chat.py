@@ -34,7 +34,6 @@ class ChatRequest(WordsRequest, frozen=True, kw_only=True):
 
     operation: ClassVar[str] = "chat"
 
-    query: str
     type: ChatType = "general"
     context: tuple[str | Subject, ...] = ()
     history: tuple[Message, ...] = ()
@@ -85,7 +84,7 @@ class ChatOperation:
         )
 
     def parse(self, answer: Answer, request: ChatRequest, grounding: Grounding) -> Answer:
-        return finished(answer, self.name, grounding, first=request.so_far)
+        return finished(answer, self.name, grounding, asked=request)
 
     def check(self, result: Answer, grounding: Grounding) -> Sequence[Problem]:
         return ()

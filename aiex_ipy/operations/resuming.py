@@ -10,12 +10,15 @@ import msgspec
 
 from aiex_ipy.errors import InterruptedAnswerError
 from aiex_ipy.messages import Answer, Chunk, Finish, TextDelta, Usage
-from aiex_ipy.operations.base import WordsRequest
+from aiex_ipy.operations.base import Speaking, WordsRequest
 from aiex_ipy.prompts.fit import last_words
+from aiex_ipy.tokens import estimate
 
 FENCE = "```"
 _FENCE_LINE = re.compile(rf"^[ \t]*{FENCE}", re.MULTILINE)
 _WORD = re.compile(r"\S+")
+MOST_OF_A_QUESTION = 60
+"""Characters of a question by which people know it again."""
 
 
 async def with_first_part(
@@ -85,6 +88,7 @@ def cut_off(error: InterruptedAnswerError, request: WordsRequest) -> None:
         provider=error.provider,
         model=error.model,
         finish="interrupted",
+        reason=error.reason,
         usage=error.usage if isinstance(error.usage, Usage) else Usage(),
         operation=request.operation,
         notices=(f"The answer is not whole. {error.message}",),
@@ -92,9 +96,34 @@ def cut_off(error: InterruptedAnswerError, request: WordsRequest) -> None:
     error.hint = "Continue it with aiex.continue_answer(), or ask again."
 
 
-def whole(answer: Answer, first: Answer) -> Answer:
-    """Return an answer made of two parts, named as such."""
+def ended_by_reader(request: WordsRequest, text: str, who: Speaking) -> Answer | None:
+    """Return the answer so far of a request that whoever asked has ended; None where nothing was
+    said. Its tokens are estimated."""
+    if not text.strip():
+        return None
+    said = text[len(request.so_far.text) :] if request.so_far is not None else text
+    return Answer(
+        text=text,
+        provider=who.provider,
+        model=who.model,
+        finish="interrupted",
+        reason="cancelled",
+        usage=Usage(output_tokens=estimate(said), estimated=True),
+        note=who.note,
+        operation=request.operation,
+        notices=(f"The answer is not whole. You ended it after {len(text)} characters.",),
+    )
+
+
+def whole(answer: Answer, first: Answer, query: str) -> Answer:
+    """Return an answer to `query` made of two parts, named as such."""
     by = f"{first.model} ({first.provider})"
-    told = f"continued after {len(first.text)} characters by {by}"
+    told = f"continued after {len(first.text)} characters by {by}, the answer to {short(query)}"
     note = f"{answer.note}; {told}" if answer.note else told
     return msgspec.structs.replace(answer, note=note, skipped=first.skipped + answer.skipped)
+
+
+def short(query: str) -> str:
+    """Return the beginning of a question, in quotes."""
+    line = " ".join(query.split())
+    return repr(line if len(line) <= MOST_OF_A_QUESTION else f"{line[: MOST_OF_A_QUESTION - 1]}…")

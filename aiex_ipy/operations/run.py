@@ -143,8 +143,11 @@ async def stream(
             async for item in items:
                 yield item
     except AiexError as error:
-        if isinstance(error, InterruptedAnswerError) and isinstance(request, WordsRequest):
-            cut_off(error, request)
+        if isinstance(error, InterruptedAnswerError):
+            if isinstance(request, WordsRequest):
+                cut_off(error, request)
+            else:
+                error.hint = "Ask again."
         if facts is None or request.provider is not None:
             raise
         yield _with_notice(facts, error)

@@ -9,17 +9,28 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 import aiex
 from aiex_ipy.config.settings import LLMSettings, ProviderSettings, Secret, Settings
 from aiex_ipy.engine.conversation import Conversation
 from aiex_ipy.engine.engine import Engine, use_engine
-from aiex_ipy.errors import InterruptedAnswerError, UsageError
+from aiex_ipy.errors import InterruptedAnswerError, UnknownNameError, UsageError
 from aiex_ipy.messages import Answer
 from aiex_ipy.operations.analyze import AnalyzeRequest
+from aiex_ipy.operations.ask import AskRequest
+from aiex_ipy.operations.base import Text
 from aiex_ipy.testing.loopback import LoopbackServer
 from aiex_ipy.testing.replies import Raw, Reply
 
+STALLED = Raw(
+    blocks=tuple(
+        b'data: {"model": "m", "choices": [{"index": 0, "delta": {"content": "%s"}}]}\n\n' % word
+        for word in (b"Hello", b" from")
+    ),
+    headers={"content-type": "text/event-stream"},
+    end="silence",
+)
 CUT = Reply(pieces=("Hello", " from", " far", " away"), cut_after=3)
 
 
@@ -79,7 +90,7 @@ def test_continuing_gives_one_answer_of_both_parts(engine: Engine, server: Loopb
     answer = aiex.continue_answer(error)
     assert answer.text == "Hello from far away and near."
     assert (answer.finish, answer.complete) == ("stop", True)
-    assert "continued after 14 characters by m (openai)" in answer.note
+    assert "continued after 14 characters by m (openai), the answer to 'where?'" in answer.note
     first, second = (each.json["messages"] for each in server.asked)
     assert second[: len(first)] == first
     assert second[len(first)] == {"role": "assistant", "content": "Hello from far"}
@@ -150,6 +161,94 @@ def test_a_structured_answer_is_never_used_half(
         aiex.continue_answer()
 
 
+def test_an_answer_its_reader_ended_is_continued(engine: Engine, server: LoopbackServer) -> None:
+    """The words up to the interrupt are the last cut answer, and are known for what they are."""
+    say(server, STALLED)
+    request = AskRequest(query="where?")
+    job = engine.submit(request)
+    words = 0
+    for update in job:
+        words += isinstance(update, Text)
+        if words == 2:
+            break
+    job.cancel_and_wait()
+    kept = engine.cut_answers.answer_of(request)
+    assert kept is not None
+    assert (kept.text, kept.finish, kept.reason) == ("Hello from", "interrupted", "cancelled")
+    assert (kept.provider, kept.model, kept.complete) == ("openai", "m", False)
+    assert kept.usage.estimated and kept.usage.output_tokens
+    say(server, Reply(text=" from far away and near."))
+    assert aiex.continue_answer().text == "Hello from far away and near."
+    assert engine.cut_answers.answer_of(request) is None
+
+
+def test_ended_before_its_first_word_it_leaves_nothing(
+    engine: Engine, server: LoopbackServer
+) -> None:
+    """There is nothing to go on with, and an earlier cut answer is named as the earlier one."""
+    say(server, CUT)
+    cut("earlier")
+    assert engine.cut_answers.earlier_question == ""
+    say(server, Reply(first_pause_s=30))
+    job = engine.submit(AskRequest(query="later"))
+    assert server.wait_until(lambda: len(server.asked) == 2)
+    job.cancel_and_wait()
+    assert engine.cut_answers.earlier_question == "earlier"
+
+
+def test_what_is_continued_is_named(engine: Engine, server: LoopbackServer) -> None:
+    """An answer that was whole came between: the note says to what the continued one belongs."""
+    say(server, CUT, Reply(text="whole"), Reply(text=" away."))
+    cut("the first of them")
+    aiex.ask("the second")
+    assert engine.cut_answers.earlier_question == "the first of them"
+    assert "'the first of them'" in aiex.continue_answer().note
+    assert engine.cut_answers.earlier_question == ""
+
+
+def test_a_provider_that_is_gone_leads_to_another(engine: Engine, server: LoopbackServer) -> None:
+    """The error says how another provider goes on, and that one does."""
+    say(server, CUT, Reply(text=" away."))
+    settings = engine.settings
+    house = structs.replace(settings.llm.providers["openai"], name="house")
+    engine.configure(Settings(llm=structs.replace(settings.llm, providers={"house": house})))
+    with pytest.raises(InterruptedAnswerError):
+        aiex.ask("where?", provider="house")
+    engine.configure(settings)
+    with pytest.raises(UnknownNameError, match=r"continue --provider NAME .*\(provider=NAME\)"):
+        aiex.continue_answer()
+    assert aiex.continue_answer(provider="openai").text == "Hello from far away."
+
+
+def test_a_turn_its_reader_ended_is_gone_on_with(engine: Engine, server: LoopbackServer) -> None:
+    """It is not remembered until `resume` has the rest; what it used is counted."""
+    say(server, STALLED)
+    talk = Conversation(engine=engine)
+    words = 0
+    turn = talk.stream("where?")
+    for item in turn:
+        words += isinstance(item, Text)
+        if words == 2:
+            turn.close()
+    assert (talk.history, talk.was_cut, talk.usage.interrupted) == ((), True, 1)
+    say(server, Reply(text=" from far."))
+    list(talk.resume())
+    assert [message.content for message in talk.history] == ["where?", "Hello from far."]
+    assert not talk.was_cut
+
+
+def test_a_cut_turn_says_that_it_is_not_remembered(engine: Engine, server: LoopbackServer) -> None:
+    """The error names the conversation's own way to go on; `repr` tells where it stands."""
+    say(server, Reply(text="yes"), CUT)
+    talk = Conversation(engine=engine)
+    talk.ask("first")
+    assert repr(talk).startswith("<Chat: general, 1 turn remembered, 1 call of ")
+    with pytest.raises(InterruptedAnswerError, match=r"resume\(\).*this turn is not remembered"):
+        talk.ask("second")
+    assert repr(talk).endswith("cost unknown, the last answer was cut>")
+    assert "\n" not in repr(talk)
+
+
 @pytest.mark.parametrize("foreign", ["text", 3, ValueError("x")])
 def test_what_is_no_cut_answer_is_a_named_error(engine: Engine, foreign: Any) -> None:
     """The kind of what was given is named."""
@@ -202,3 +301,19 @@ def test_a_forgotten_conversation_has_nothing_to_go_on_with(
     with pytest.raises(UsageError):
         list(talk.resume())
     assert len(server.asked) == asked
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (Reply(text="one two", finish="refusal"), "not whole: the vendor's filter stopped it."),
+        (Reply(text="", finish="refusal", refusal="No."), "The model declined to answer. No."),
+    ],
+)
+def test_a_filter_is_told_from_a_refusal(
+    engine: Engine, server: LoopbackServer, reply: Reply, told: str
+) -> None:
+    """Words that came before it are an answer that was stopped; without any it was declined."""
+    say(server, reply)
+    (notice,) = aiex.ask("hi").notices
+    assert notice.endswith(told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -70,7 +71,8 @@ def chat(
                 code = 0
             except KeyboardInterrupt:
                 print(file=sys.stdout, flush=True)
-                say("aiex: interrupted; this turn is not remembered.")
+                on = " Go on with /continue, or ask again." if conversation.was_cut else ""
+                say(f"aiex: interrupted; this turn is not remembered.{on}")
                 code = 130
             except AiexError as error:
                 say(f"aiex: {error}")
@@ -104,10 +106,14 @@ def _line(watched: bool) -> str | None:
 def _turn(conversation: Conversation, line: str | None) -> None:
     """Ask a turn; without a line go on with the answer that was cut."""
     from aiex_ipy.errors import InterruptedAnswerError
+    from aiex_ipy.frontends.cli.faults import say
     from aiex_ipy.frontends.cli.run import stream_text
 
     try:
-        stream_text(conversation.resume() if line is None else conversation.stream(line))
+        with closing(conversation.resume() if line is None else conversation.stream(line)) as items:
+            answer = stream_text(items)
     except InterruptedAnswerError as error:
-        error.hint = "Go on with /continue, or ask again."
+        error.hint = "Go on with /continue, or ask again: this turn is not remembered."
         raise
+    if answer.finish == "length":
+        say("aiex: /continue goes on with this answer.")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
-from aiex_ipy.engine.verbs import VERBS, Verb
+from aiex_ipy.engine.verbs import COMMON, VERBS, Option, Verb
 from aiex_ipy.errors import UnknownNameError, UsageError, near_miss
 from aiex_ipy.frontends.ipython import words
 
@@ -23,6 +23,11 @@ VALUES = """\
 In a question {name}, {name.attribute} and {name[0]} stand for values, {In[3]} for a cell and
 {Err[3]} for its error; \\{name} stays. Code in fences, f-strings and backticks is left alone.
 """
+INTERRUPTED = 130
+"""The command line's exit code for Ctrl-C. Source: POSIX shells, 128 + SIGINT."""
+_PROVIDER, _MODEL, _ = COMMON
+OPTIONS = {"continue": Verb("continue", "", "question", (_PROVIDER, _MODEL))}
+"""The options of the words that have any."""
 ARGUMENT = {"question": "[QUESTION]", "paths": "[PATH …]", "target": "[PATH|NAME|TOPIC]"}
 
 
@@ -30,7 +35,7 @@ def show_help(session: Session, arguments: list[str]) -> None:
     """`help [VERB]`: the verbs, or one with its options."""
     name = arguments[0] if arguments else ""
     if name in COMMANDS:
-        print(f"%aiex {name}\n    {_summary(name)}")
+        print(_usage_of_command(name))
         return
     if name:
         if name not in VERBS:
@@ -73,7 +78,7 @@ def show_helper(helpers: Mapping[str, Any], name: str) -> None:
     if verb in VERBS:
         print(usage(VERBS[verb]))
     elif verb in COMMANDS:
-        print(f"%aiex {verb}\n    {_summary(verb)}")
+        print(_usage_of_command(verb))
 
 
 def _parameters(helper: Any) -> str:
@@ -93,13 +98,24 @@ def _summary(name: str) -> str:
 
 def usage(of: Verb) -> str:
     """Return the help of one verb."""
-    lines = [f"%aiex {of.name} [OPTION …] {ARGUMENT[of.argument]}", f"    {of.summary}"]
-    for option in words.options_of(of):
+    head = f"%aiex {of.name} [OPTION …] {ARGUMENT[of.argument]}"
+    return "\n".join([head, f"    {of.summary}", *_option_lines(words.options_of(of))])
+
+
+def _usage_of_command(name: str) -> str:
+    verb = OPTIONS.get(name)
+    head = f"%aiex {name}{' [OPTION …]' if verb else ''}"
+    return "\n".join([head, f"    {_summary(name)}", *_option_lines(verb.options if verb else ())])
+
+
+def _option_lines(options: tuple[Option, ...]) -> list[str]:
+    lines = []
+    for option in options:
         said = f" One of: {', '.join(option.choices)}." if option.choices else ""
         lines.append(
             f"  --{option.name} {option.metavar}".rstrip() + f"\n        {option.help}{said}"
         )
-    return "\n".join(lines)
+    return lines
 
 
 def show_version(session: Session, arguments: list[str]) -> None:
@@ -170,16 +186,17 @@ def _show_settings(session: Session, section: str) -> None:
 
 
 def continue_answer(session: Session, arguments: list[str]) -> Answer:
-    """`continue`: go on with the last answer that was interrupted."""
+    """`continue`: go on with the last answer that was cut, or that you interrupted."""
     from aiex_ipy.frontends.ipython.streaming import show_and_run
+    from aiex_ipy.operations.resuming import short
 
-    if arguments:
-        raise UsageError(
-            f"continue got {' '.join(arguments)!r}, and takes no words.",
-            code="bad_arguments",
-            hint="Write %aiex continue.",
-        )
-    request = session.engine.cut_answers.request_for()
+    chosen = words.read_options(OPTIONS["continue"], arguments).values
+    earlier = session.engine.cut_answers.earlier_question
+    request = session.engine.request_to_continue(
+        provider=chosen.get("provider"), model=chosen.get("model")
+    )
+    if earlier:
+        print(f"Going on with the answer to {short(earlier)}, not with what was asked after it.")
     answer = show_and_run(session, request)
     talk = session.conversations.get(getattr(request, "type", ""))
     if talk is not None:
@@ -194,6 +211,10 @@ def command_line(name: str, summary: str) -> Callable[[Session, list[str]], None
         from aiex_ipy.plugins import load
 
         code = load("aiex.frontends", "cli")([name, *arguments])
+        if code == INTERRUPTED:
+            from aiex_ipy.frontends.ipython.streaming import quiet
+
+            raise quiet(KeyboardInterrupt(), f"aiex {name} was ended.")
         if code:
             raise UsageError(
                 f"aiex {name} ended with exit code {code}.", hint="See what it said above."

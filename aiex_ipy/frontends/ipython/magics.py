@@ -56,13 +56,11 @@ def run(session: Session, line: str, cell: str | None, helpers: Mapping[str, Any
     request = _builder(found.verb.name)(call)
     for notice in call.notices:
         print(notice)
-    result = show_and_run(session, request, found.values.get("output"))
+    result = show_and_run(session, request, found.values.get("output"), into=into)
     if call.conversation is not None:
         call.conversation.remember(call.question, result)
     if call.after is not None:
         call.after(session, result)
-    if into:
-        session.shell.user_ns[into] = result
     return None if into or _is_statement(session) else result
 
 

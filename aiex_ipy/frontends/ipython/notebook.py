@@ -50,6 +50,7 @@ class NotebookScreen:
 
     def __init__(self, session: Session, output: str | None) -> None:
         self.changed = False
+        self.facts_alone: Any = None
         self._publisher = session.shell.display_pub
         self._format = cast(Format | None, output)
         self._streams = output not in ("json", "html")
@@ -77,6 +78,7 @@ class NotebookScreen:
 
     def facts(self, result: Any) -> None:
         """Show the result so far, without its last paragraph: it says that no model was asked."""
+        self.facts_alone = result
         if self._streams:
             self._facts = {
                 "text/markdown": render(result, "markdown").rstrip().rpartition("\n\n")[0],
@@ -103,8 +105,11 @@ class NotebookScreen:
         self._publish(self._bundle(result), last=True)
 
     def stop(self, why: str) -> None:
-        """Publish the words so far and why they end; without any, nothing."""
-        if self._words or self._display_id:
+        """Publish the facts, the words so far and why they end; without any, nothing."""
+        if not self._streams:
+            if self.facts_alone is not None:
+                self.finish(self.facts_alone)
+        elif self._words or self._facts or self._display_id:
             self._status = f"{self._status}, {why}".removeprefix(", ")
             self.show()
 

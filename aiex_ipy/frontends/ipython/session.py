@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ MAX_ERRORS = 20
 MOST_THREADS = 32
 """Threads whose last shown results are remembered."""
 LAST_RESULT = "_aiex"
+_AWAITS = re.compile(r"\b(?:await|async)\b")
 MAX_CELLS = 2_000
 """Cells remembered, newest."""
 
@@ -95,10 +97,12 @@ class Session:
         if self.configured is not None:
             self.configured(settings)
 
-    def keep(self, result: object) -> None:
-        """Make `result` the last result, `_aiex`."""
+    def keep(self, result: object, into: str = "") -> None:
+        """Make `result` the last result, `_aiex`, and the value of the variable `into` too."""
         if self.shell is not None:
             self._last = self.shell.user_ns[LAST_RESULT] = result
+            if into:
+                self.shell.user_ns[into] = result
 
     def mark_shown(self, result: object) -> None:
         """Note that `result` has been shown by the cell that runs in this thread."""
@@ -133,6 +137,8 @@ class Session:
             return
         error = result.error_before_exec or result.error_in_exec
         self._note_run(result, error)
+        if isinstance(error, KeyboardInterrupt) and _AWAITS.search(result.info.raw_cell or ""):
+            self._end_abandoned()
         if result.success or result.execution_count is None:
             return
         if not isinstance(error, Exception) or hasattr(error, "_render_traceback_"):
@@ -143,6 +149,12 @@ class Session:
         self.errors[result.execution_count] = error_text(error, self.shell)
         while len(self.errors) > MAX_ERRORS:
             del self.errors[next(iter(self.errors))]
+
+    def _end_abandoned(self) -> None:
+        """In a terminal an interrupt is raised out of the event loop and leaves the cell's tasks
+        waiting, and their requests with them. Source: IPython 9, `_asyncio_runner`."""
+        if self._engine is not None and self._pid == os.getpid():
+            self._engine.end_abandoned()
 
     def _note_run(self, result: ExecutionResult, error: BaseException | None) -> None:
         """Remember the cell and, when it failed, its exception."""

@@ -10,8 +10,11 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from msgspec import structs
+
 from aiex_ipy.errors import AiexError, InterruptedAnswerError
 from aiex_ipy.frontends.ipython.display import in_kernel
+from aiex_ipy.messages import Answer
 from aiex_ipy.operations.base import Facts, Note, Request, Speaking, Text, Update
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 Res = TypeVar("Res")
 Interrupt = TypeVar("Interrupt", bound=BaseException)
 
+ENDED = "the request was ended."
 FIRST_WAIT_S = 0.002
 """How long the first words wait for the end of the answer, so that an answer that comes in one
 piece is one display message. Within the 5 ms that may be added to a first token."""
@@ -43,6 +47,8 @@ class Screen(Protocol):
     """Where a request is shown. `changed` says that there is something new to show."""
 
     changed: bool
+    facts_alone: Any
+    """The result so far that was shown, None where there was none."""
 
     def note(self, line: str) -> None:
         """Progress, for people."""
@@ -79,24 +85,32 @@ class Progress(Protocol):
         """Become its static form."""
 
 
-def show_and_run(session: Session, request: Request[Res], output: str | None = None) -> Res:
+def show_and_run(
+    session: Session, request: Request[Res], output: str | None = None, *, into: str = ""
+) -> Res:
     """Run `request`, showing updates as they come and last the result, in `output` format.
 
-    The result is the session's last one then. Raises the request's error after showing what came
-    before it. An interrupt, or the control's button, ends the request at the server and raises
+    The result is the session's last one then, and the value of the variable `into`. Raises the
+    request's error after showing what came before it: of that, a cut answer, or the facts alone,
+    are kept in the same way.
+
+    An interrupt, or the control's button, ends the request at the server and raises
     KeyboardInterrupt; in a cell with a top-level `await` the `asyncio.CancelledError` which such a
     cell is interrupted with, since an interrupt raised in a task would end the kernel's loop.
     """
     awaited = False
     try:
         with interruptible() as awaited:
-            return _show_and_run(session, request, output)
+            return _show_and_run(session, request, output, into)
     except KeyboardInterrupt as interrupt:
+        why = ENDED
+        if session.engine.cut_answers.answer_of(request) is not None:
+            why = f"{ENDED} {_way_on(request)}"
         if not awaited:
-            raise quiet(interrupt) from None
+            raise quiet(interrupt, why) from None
         import asyncio
 
-        raise quiet(asyncio.CancelledError()) from None
+        raise quiet(asyncio.CancelledError(), why) from None
 
 
 @contextmanager
@@ -118,7 +132,13 @@ def interruptible() -> Iterator[bool]:
         signal.signal(signal.SIGINT, handler)
 
 
-def _show_and_run(session: Session, request: Request[Res], output: str | None) -> Res:
+def _way_on(request: Request[Any]) -> str:
+    """How one goes on with a cut answer; a turn of a conversation is not remembered till then."""
+    forgotten = ": this turn is not remembered" if request.operation == "chat" else ""
+    return f"Go on with %aiex continue, or ask again{forgotten}."
+
+
+def _show_and_run(session: Session, request: Request[Res], output: str | None, into: str) -> Res:
     engine = session.engine
     job = engine.submit(request)
     screen: Screen | None = None
@@ -133,13 +153,18 @@ def _show_and_run(session: Session, request: Request[Res], output: str | None) -
     except (KeyboardInterrupt, CancelledError, AiexError) as error:
         job.cancel_and_wait()
         status = _ENDS.get(type(error), "failed")
-        if isinstance(error, InterruptedAnswerError) and error.answer is not None:
-            error.hint = "Go on with %aiex continue, or ask again."
+        left = engine.cut_answers.answer_of(request)
+        if isinstance(error, InterruptedAnswerError) and left is not None:
+            error.hint = _way_on(request)
             if screen is not None:
-                screen.finish(error.answer)
-            session.keep(error.answer)
+                screen.finish(left)
         elif screen is not None:
+            for update in job.poll(0)[0]:
+                _take(update, screen, "", 0)
             screen.stop("cut short" if isinstance(error, AiexError) else status)
+            left = left or screen.facts_alone
+        if left is not None:
+            session.keep(left, into)
         if isinstance(error, CancelledError):
             error = KeyboardInterrupt()
         raise error.with_traceback(None) from None
@@ -147,12 +172,19 @@ def _show_and_run(session: Session, request: Request[Res], output: str | None) -
         if progress is not None:
             progress.close(status)
     session.mark_shown(result)
-    screen.finish(result)
-    session.keep(result)
+    screen.finish(_with_way_on(result))
+    session.keep(result, into)
     return result
 
 
-def quiet(interrupt: Interrupt, why: str = "the request was ended.") -> Interrupt:
+def _with_way_on(result: Any) -> Any:
+    """An answer cut at its limit, with the words on how to have the rest; all else as it is."""
+    if not isinstance(result, Answer) or result.finish != "length":
+        return result
+    return structs.replace(result, notices=(*result.notices, "%aiex continue goes on with it."))
+
+
+def quiet(interrupt: Interrupt, why: str = ENDED) -> Interrupt:
     """Make IPython show an interrupt as one line instead of our frames, and return it.
 
     Source: `InteractiveShell.showtraceback` asks an exception for `_render_traceback_`.

@@ -21,6 +21,7 @@ class TerminalScreen:
 
     def __init__(self, output: str | None) -> None:
         self.changed = False
+        self.facts_alone: Any = None
         self._format = cast(Format, output or "text")
         self._streams = self._format == "text"
         self._plain = PlainStream()
@@ -51,7 +52,8 @@ class TerminalScreen:
 
     def facts(self, result: Any) -> None:
         """Print the facts without their footer, since a model is about to speak."""
-        if self._format == "text":
+        self.facts_alone = result
+        if self._streams:
             facts = render(result, "text", symbols=symbols())
             self._write(facts.removesuffix(tail(result, symbols=symbols())).rstrip("\n") + "\n\n")
             self._facts_shown = True
@@ -78,7 +80,10 @@ class TerminalScreen:
         self.show()
 
     def stop(self, why: str) -> None:
-        """Write what is left of the words, and why they end."""
+        """Write what is left of the facts and of the words, and why they end."""
+        if not self._streams and self.facts_alone is not None:
+            self.finish(self.facts_alone)
+            return
         self._write(self._plain.close())
         if self._spoken:
             self._line_end()

@@ -92,6 +92,23 @@ def read(line: str, *, default: str | None = None, others: Iterable[str] = ()) -
     return found
 
 
+def read_options(verb: Verb, words: list[str]) -> Words:
+    """Read the options of what is no verb of every front end, and takes no other words.
+
+    Raises UnknownNameError for an unknown option, UsageError for any other word.
+    """
+    line = " ".join(words)
+    found = Words(verb)
+    _sort(found, list(_WORD.finditer(line)), line)
+    if found.arguments:
+        raise UsageError(
+            f"{verb.name} got {found.question!r}, and takes no words.",
+            code="bad_arguments",
+            hint=f"Write %aiex {verb.name}.",
+        )
+    return found
+
+
 def _sort(found: Words, words: list[re.Match[str]], line: str) -> None:
     """Tell options from arguments. What stands after a bare `--` is no option."""
     question: list[str] = []

@@ -347,10 +347,71 @@ def test_a_cut_answer_is_continued(run: Run, server: LoopbackServer) -> None:
     assert "takes no words" in run.fails("%aiex continue please")
 
 
+def test_an_earlier_cut_answer_is_named(run: Run, server: LoopbackServer) -> None:
+    """Something was asked after it: it is said to which question the words belong."""
+    server.replies = [Reply(pieces=("some ", "words", "more"), cut_after=2)]
+    run.fails("ai('the first of them')")
+    server.replies = [Reply(text="whole")]
+    run("ai('the second')")
+    server.replies = [Reply(text=" and more.")]
+    assert run("%aiex continue").success
+    assert "Going on with the answer to 'the first of them'" in run.out
+
+
+def test_another_provider_goes_on(run: Run, server: LoopbackServer) -> None:
+    """`--provider` and `--model` choose who goes on, and stand in the help."""
+    server.replies = [Reply(pieces=("some ", "words", "more"), cut_after=2)]
+    run.fails("ai('hello')")
+    server.replies = [Reply(text=" and more.")]
+    assert "No provider 'nobody'" in run.fails("%aiex continue --provider nobody")
+    assert run("%aiex continue --provider openai --model small").success
+    assert server.asked[-1].json["model"] == "small"
+    assert "no option '--modell'" in run.fails("%aiex continue --modell small")
+    run("%aiex help continue")
+    assert "--provider NAME" in run.out and "--model NAME" in run.out
+
+
+def test_an_answer_cut_at_its_limit_says_how_to_go_on(run: Run, server: LoopbackServer) -> None:
+    """It is shown with the way to have the rest."""
+    server.replies = [Reply(text="one two", finish="length")]
+    assert run("ai('count')").success
+    assert "%aiex continue goes on with it." in run.out
+    server.replies = [Reply(text=" three.")]
+    assert run("x = %aiex continue").success
+    assert run("x.text").result == "one two three."
+
+
+def test_the_cache_is_told_as_the_session_has_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`%aiex llm cache` knows what `%config` has set."""
+    monkeypatch.setenv("AIEX_DATA_DIR", str(tmp_path))
+    run("%aiex llm cache")
+    assert "The cache is off" in run.out
+    run("%config Aiex.llm_cache_enabled = True")
+    run("%aiex llm cache")
+    assert "0 answers" in run.out and "The cache is off" not in run.out
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("verb", ["explain", "analyze"])
+def test_facts_are_shown_when_the_named_model_is_cut(
+    run: Run, server: LoopbackServer, verb: str, form: str
+) -> None:
+    """In each form; the line says nothing of a text that nobody has."""
+    server.replies = [Reply(pieces=('{"a"', ": ", "1"), cut_after=2, cut="reset")]
+    run("%config Aiex.llm_max_retries = 0")
+    cell = f"%%aiex {verb} --output {form} --into facts --provider openai\ndef f(x): return x"
+    line = run.fails(cell)
+    assert "partial" not in line
+    assert ('"operation": ' if form == "json" else "In[") in run.out
+    assert run("(facts.operation, facts is _aiex)").result == (verb, True)
+
+
 def test_a_cut_turn_of_a_talk_is_remembered_whole(run: Run, server: LoopbackServer) -> None:
     """The conversation goes on with the two parts as one turn."""
     server.replies = [Reply(pieces=("some ", "words", "more"), cut_after=2)]
-    run.fails("%aiex chat hello")
+    assert "this turn is not remembered" in run.fails("%aiex chat hello")
     server.replies = [Reply(text=" and more.")]
     run("%aiex continue")
     run("%aiex chat why")
