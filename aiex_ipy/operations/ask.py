@@ -88,7 +88,7 @@ def finished(
         answer = whole(answer, asked.so_far, asked.query)
     if not answer.text.strip() and answer.finish not in ("refusal", "tool_calls"):
         raise EmptyAnswerError(
-            f"{answer.model or answer.provider!r} answered with no text.",
+            f"Model {answer.model!r} of provider {answer.provider!r} answered with no text.",
             hint="Ask again, or choose another model with --model.",
             provider=answer.provider,
             model=answer.model,
@@ -100,6 +100,8 @@ def finished(
             f"The answer is not whole: it was cut at {limit} tokens. "
             f"Ask for less at once, or {longer}."
         )
+    if answer.finish == "tool_calls" and not answer.text.strip():
+        notices.append("The model called a tool instead of answering, and was given none.")
     if answer.finish == "refusal":
         notices.append(_declined(answer))
     if answer.skipped:

@@ -127,15 +127,15 @@ class _Heard:
 
 
 def _too_late(passed: Passed, peer: Peer) -> UnavailableError:
-    what, variable = {
-        "timeout": ("gave no first word within", "AIEX_LLM_TIMEOUT"),
-        "idle": ("said nothing more for", "AIEX_LLM_IDLE_TIMEOUT"),
-        "total_timeout": ("was not done within", "AIEX_LLM_TOTAL_TIMEOUT"),
+    what, key = {
+        "timeout": ("gave no first word within", "llm.timeout_ms"),
+        "idle": ("said nothing more for", "llm.idle_timeout_ms"),
+        "total_timeout": ("was not done within", "llm.total_timeout_ms"),
     }[passed.code]
     return UnavailableError(
         f"{peer.asked} {what} {passed.seconds:g} s.",
         code=passed.code,
-        hint=f"Raise {variable} (ms), or name another provider.",
+        hint=f"Raise {key}, or name another provider.",
         **peer.details(),
     )
 

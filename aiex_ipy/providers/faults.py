@@ -83,7 +83,17 @@ class Peer(Struct, kw_only=True):
     @property
     def asked(self) -> str:
         """Label, address and model, as far as they are known, at the beginning of a sentence."""
-        return f"{self.place} (model {self.model!r})" if self.model else self.place
+        return f"{self.place}{self.for_model}"
+
+    @property
+    def for_model(self) -> str:
+        """The model in brackets, once it is known."""
+        return f" (model {self.model!r})" if self.model else ""
+
+    @property
+    def or_fallback(self) -> str:
+        """What helps beside asking again, as the end of a sentence."""
+        return f"name a fallback in llm.providers.{self.provider}.fallbacks"
 
     def details(self) -> dict[str, Any]:
         """Return what every error carries."""
@@ -132,7 +142,7 @@ def interrupted(
     """Return the error for an answer cut after its first delta; `reason` is the code of the cut."""
     told = f" {because}" if because else " The stream ended without its last event."
     return InterruptedAnswerError(
-        f"The answer of model {peer.model!r} of {peer.label} was cut after"
+        f"The answer of model {peer.model!r} of {peer.whom} was cut after"
         f" {len(partial)} characters.{told}",
         hint="Ask again; the text received so far is kept in `partial`.",
         partial=partial,
@@ -161,7 +171,7 @@ def _foreign(error: Exception, peer: Peer) -> ProviderError:
         return UnavailableError(
             f"{peer.asked} did not answer in time.",
             code="timeout",
-            hint="Raise AIEX_LLM_TIMEOUT or try again.",
+            hint="Raise llm.timeout_ms, or try again.",
             **peer.details(),
         )
     if names & _MALFORMED:
@@ -257,14 +267,17 @@ def _of_account(said: _Said, peer: Peer) -> ProviderError | None:
     # Anthropic tells it with status 400, in words only.
     if kinds & _OUT_OF_MONEY or status == 402 or "credit balance is too low" in said.words:
         return QuotaError(
-            f"The account at {peer.whom} is empty.",
-            hint="Add credit there, or set AIEX_FALLBACK_PROVIDER.",
+            f"The account at {peer.whom}{peer.for_model} is empty.",
+            hint=f"Add credit there, or {peer.or_fallback}.",
             **details,
         )
     if kinds & _BAD_KEY or status in (401, 403):
         # The server's own words quote parts of the key, so they are not shown.
         return CredentialsError(
-            f"{peer.place} refused the key (status {status}).", hint=peer.key_remedy, **details
+            f"{peer.place} {'refused the key' if peer.secret else 'wants a key'}"
+            f" (status {status}).",
+            hint=peer.key_remedy,
+            **details,
         )
     if (kinds & _RATE and status != 413) or status == 429:
         wait = retry_after_s(said.headers)
@@ -273,7 +286,7 @@ def _of_account(said: _Said, peer: Peer) -> ProviderError | None:
         asks = f" and asks to wait {wait:g} s" if wait is not None else ""
         return RateLimitError(
             f"{peer.asked} limits the rate of requests{asks}.",
-            hint="Wait and ask again, or set AIEX_FALLBACK_PROVIDER.",
+            hint=f"Wait and ask again, or {peer.or_fallback}.",
             retry_after_s=wait,
             **details,
         )
@@ -313,7 +326,7 @@ def _of_server(said: _Said, peer: Peer) -> ProviderError:
         return UnavailableError(
             f"{peer.asked} answered with {shown}.{told}",
             code="overloaded" if "overloaded_error" in kinds or status == 529 else "unavailable",
-            hint="Try again later, or set AIEX_FALLBACK_PROVIDER.",
+            hint=f"Try again later, or {peer.or_fallback}.",
             retry_after_s=retry_after_s(said.headers),
             **details,
         )
@@ -321,7 +334,7 @@ def _of_server(said: _Said, peer: Peer) -> ProviderError:
         return UnavailableError(
             f"{peer.asked} broke off with an error.{told}",
             code="server_error",
-            hint="Try again, or set AIEX_FALLBACK_PROVIDER.",
+            hint=f"Try again, or {peer.or_fallback}.",
             **details,
         )
     if 300 <= status < 400:

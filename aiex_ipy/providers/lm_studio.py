@@ -61,10 +61,13 @@ class LMStudioProvider(OpenAICompatibleProvider):
         return await super().models()
 
     def peer(self) -> Peer:
+        # The variable is about the instance of the kind's name only.
+        own = f"llm.providers.{self.name}.base_url"
+        where = "AIEX_LM_STUDIO_HOST" if self.name == self.kind else own
         return Peer(
             provider=self.name,
             label=self.label,
-            remedy="Start its server (`lms server start`), or set AIEX_LM_STUDIO_HOST.",
+            remedy=f"Start its server (`lms server start`), or set {where}.",
             key_remedy=f"Set llm.providers.{self.name}.api_key to a token of LM Studio.",
         )
 

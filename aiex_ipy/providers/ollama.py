@@ -129,10 +129,13 @@ class OllamaProvider(WireProvider):
         return chat_body(request, model)
 
     def peer(self) -> Peer:
+        # The variable is about the instance of the kind's name only.
+        own = f"llm.providers.{self.name}.base_url"
+        where = "AIEX_OLLAMA_HOST" if self.name == self.kind else own
         return Peer(
             provider=self.name,
             label=self.label,
-            remedy="Start it with `ollama serve`, or set AIEX_OLLAMA_HOST.",
+            remedy=f"Start it with `ollama serve`, or set {where}.",
             key_remedy=f"Set llm.providers.{self.name}.api_key.",
         )
 

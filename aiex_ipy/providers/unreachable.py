@@ -61,17 +61,26 @@ def why(links: list[BaseException]) -> Why:
     names = {cls.__name__ for link in links for cls in type(link).__mro__}
     tls = next((link for link in links if isinstance(link, ssl.SSLError)), None)
     if tls is not None:
-        told = getattr(tls, "verify_message", None) or getattr(tls, "reason", None) or "TLS failed"
+        told = getattr(tls, "verify_message", None) or getattr(tls, "reason", None)
+        says = f" ({told})" if told else ""
         if isinstance(tls, ssl.SSLCertVerificationError):
             hint = "Set network.ssl_cacertfile or SSL_CERT_FILE to your CA file, or correct the"
-            return Why("tls", f"its certificate is not trusted ({told})", f"{hint} base URL.")
-        return Why("tls", f"TLS failed ({told})", "Check that the base URL's https is right.")
+            return Why(
+                "tls",
+                f"its certificate is not trusted{says}",
+                f"{hint} base URL.",
+            )
+        return Why(
+            "tls",
+            f"TLS failed{says}",
+            "Check that the base URL's https is right.",
+        )
     if any(isinstance(link, socket.gaierror) for link in links):
         return Why("dns", "the host name is not known")
     if any(isinstance(link, ConnectionRefusedError) for link in links):
         return Why("connect", "connection refused")
     if "ConnectTimeout" in names:
-        hint = "Check the address and the network, or raise AIEX_LLM_CONNECT_TIMEOUT (ms)."
+        hint = "Check the address and the network, or raise llm.connect_timeout_ms."
         return Why("connect", "no connection came about in time", hint)
     if "ConnectError" in names:
         return Why("connect", " ".join(str(links[-1]).split())[:200] or "no connection")

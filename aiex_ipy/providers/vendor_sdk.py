@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from os import environ
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ from aiex_ipy.config.settings import ProviderSettings, Settings
 from aiex_ipy.errors import CredentialsError
 from aiex_ipy.providers.faults import Peer
 from aiex_ipy.providers.model_facts import check_not_retired, facts, fast_model
-from aiex_ipy.providers.wire import WireProvider, http_url
+from aiex_ipy.providers.wire import NO_KEY, WireProvider, http_url
 
 if TYPE_CHECKING:
     import httpx2
@@ -43,7 +44,7 @@ class VendorProvider(WireProvider):
     async def endpoint(self) -> tuple[str, str]:
         key = self.instance.api_key
         if not key and not self.at_vendor:
-            return http_url(self.instance.base_url or ""), "no-key"  # the SDKs want one
+            return http_url(self.instance.base_url or ""), NO_KEY
         if not key:
             variable = self.instance.api_key_env or self.key_variable
             raise CredentialsError(
@@ -72,11 +73,15 @@ class VendorProvider(WireProvider):
 
     def peer(self) -> Peer:
         variable = self.instance.api_key_env or self.key_variable
+        # Where a table holds the key, the variable would not be looked at.
+        held = self.instance.api_key
+        own = held and self.name != self.kind and environ.get(variable, "").strip() != held.reveal()
+        key = f"llm.providers.{self.name}.api_key" if own else variable
         return Peer(
             provider=self.name,
             label=self.label,
             remedy="Check the network, HTTPS_PROXY and the base URL, or name another provider.",
-            key_remedy=f"Set {variable} to a valid key.",
+            key_remedy=f"Set {key} to a valid key.",
         )
 
     async def import_sender(self) -> None:

@@ -32,6 +32,9 @@ UNSTREAMED = 20
 """An answer in one piece comes when all of it is made, so its first byte gets this many times the
 deadline: 600 s at the default of 30 s, which is the SDKs' own."""
 
+NO_KEY = "no-key"
+"""What goes to a stand-in of a vendor that needs no key: the SDKs want one."""
+
 NEAR_MODELS_S = 2.0
 """How long the listing is waited for that tells which models there are, when one is not."""
 
@@ -124,11 +127,12 @@ class WireProvider:
 
     def peer(self) -> Peer:
         """Return what messages need to know about this provider."""
+        own = f"llm.providers.{self.name}.api_key"
         return Peer(
             provider=self.name,
             label=self.label,
             remedy=f"Check that it runs and that llm.providers.{self.name}.base_url is right.",
-            key_remedy=f"Set llm.providers.{self.name}.api_key.",
+            key_remedy=f"Set {self.instance.api_key_env or own}.",
         )
 
     @property
@@ -301,7 +305,7 @@ class WireProvider:
                 raise UnavailableError(
                     f"{peer.place} did not answer within {within_s:g} s.",
                     code="timeout",
-                    hint="Raise AIEX_NETWORK_TIMEOUT (ms), or check that the server is well.",
+                    hint="Raise network.timeout_ms, or check that the server is well.",
                     **peer.details(),
                 ) from None
             mapped = from_exception(error, peer)
@@ -312,7 +316,7 @@ class WireProvider:
     async def _sendable(self, peer: Peer) -> tuple[str, str]:
         """Return base URL and key, told to `peer`; CredentialsError for what no header holds."""
         url, key = await self.endpoint()
-        peer.base_url, peer.secret = url, Secret(key)
+        peer.base_url, peer.secret = url, Secret("" if key == NO_KEY else key)
         if not key.isascii() or not key.isprintable() or " " in key:
             raise CredentialsError(
                 f"The key of provider {self.name!r} holds a character that no key has.",

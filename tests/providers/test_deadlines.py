@@ -172,7 +172,7 @@ def test_a_connection_that_does_not_come_about_has_its_own_deadline() -> None:
                 each.close()
     assert caught.value.code == "connect"
     assert "no connection came about in time" in caught.value.message
-    assert "AIEX_LLM_CONNECT_TIMEOUT" in caught.value.hint
+    assert "llm.connect_timeout_ms" in caught.value.hint
 
 
 THINKING = {
