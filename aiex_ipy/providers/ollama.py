@@ -118,8 +118,13 @@ class OllamaProvider(WireProvider):
             async with asyncio.timeout(within_s):
                 listed = await self._listed("/api/tags")
                 return any(self.instance.model or not each.elsewhere for each in listed)
-        except (AiexError, TimeoutError):
-            return False
+        except AiexError as error:
+            self.unavailable_because = error.message
+        except TimeoutError:
+            self.unavailable_because = (
+                f"{self.peer().subject} did not answer within {within_s:g} s."
+            )
+        return False
 
     def decoder(self) -> OllamaDecoder:
         host = urlsplit(http_url(self.instance.base_url or DEFAULT_URL)).hostname

@@ -85,6 +85,7 @@ class WireProvider:
         self._timeout: httpx2.Timeout | None = None
         self._told_unverified = False
         self._imported = False
+        self.unavailable_because = ""  # what `available` found last
         self._posts: dict[str, tuple[tuple[str, str], Repeated]] = {}
 
     # What a subclass says.
@@ -163,8 +164,13 @@ class WireProvider:
         try:
             async with asyncio.timeout(within_s):
                 return any(model.can_chat for model in await self.models())
-        except (AiexError, TimeoutError):
-            return False
+        except AiexError as error:
+            self.unavailable_because = error.message
+        except TimeoutError:
+            self.unavailable_because = (
+                f"{self.peer().subject} did not answer within {within_s:g} s."
+            )
+        return False
 
     async def aclose(self) -> None:
         """Close the connections, on whatever loop they are; the next request opens new ones."""

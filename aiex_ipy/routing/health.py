@@ -55,7 +55,8 @@ class ProviderState(Struct, frozen=True, kw_only=True):
 class Health(Struct, frozen=True, kw_only=True):
     """The outcome of one live probe; `latency_ms` is None when it failed. `model` is the one that
     would be asked and `priced` whether its calls have a known price, both None where the server
-    chooses."""
+    chooses. `listed` is False where the server's listing lacks that model, None where it was not
+    looked for: some servers take names that they do not list."""
 
     name: str
     kind: str
@@ -67,6 +68,7 @@ class Health(Struct, frozen=True, kw_only=True):
     code: str = ""
     model: str | None = None
     priced: bool | None = None
+    listed: bool | None = None
     state: ProviderState
 
 
@@ -223,8 +225,14 @@ async def _probe(router: Router, name: str, within_s: float) -> Health:
         code=failed.code if failed else "",
         model=model,
         priced=priced,
+        listed=_lists(models, instance.model) if failed is None and instance.model else None,
         state=provider_state(router, name),
     )
+
+
+def _lists(models: Sequence[ModelInfo], wanted: str) -> bool:
+    """Return whether a model is among them; Ollama leaves out `:latest`."""
+    return bool({wanted, f"{wanted}:latest"} & {each.name for each in models})
 
 
 async def _listed(router: Router, name: str, within_s: float) -> Sequence[ModelInfo]:

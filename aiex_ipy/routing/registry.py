@@ -143,6 +143,18 @@ class Registry:
             self._answering, self._probed_at = answering, began
         return answering
 
+    def unavailable(self) -> dict[str, str]:
+        """Return why the servers that the settings name could not be asked when they were probed
+        last, and what is wrong with settings, by provider."""
+        found = {}
+        for name, instance in self.settings.llm.providers.items():
+            because = getattr(self._made.get(name), "unavailable_because", "")
+            if instance.fault is not None:
+                found[name] = str(instance.fault)
+            elif because and instance.base_url and name not in self._answering:
+                found[name] = because
+        return found
+
     def probe_again(self) -> None:
         """Forget which local servers answered, what is being asked now too: one of them may be
         gone."""

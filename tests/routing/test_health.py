@@ -10,6 +10,7 @@ import pytest
 
 from aiex_ipy.config.settings import LLMSettings, ProviderSettings, Secret, Settings
 from aiex_ipy.errors import UnavailableError, UnknownNameError
+from aiex_ipy.frontends.cli.llm import _health_line
 from aiex_ipy.render.usage import of_state
 from aiex_ipy.routing.health import (
     AT_ONCE,
@@ -228,3 +229,16 @@ def test_a_description_asks_nobody_and_shows_no_key(server):
     assert found["ollama"].key is None
     assert "sk-secret" not in repr(found)
     assert server.requests == []
+
+
+@pytest.mark.parametrize(("model", "listed"), [("a", True), ("nonesuch", False), (None, None)])
+@pytest.mark.parametrize("kind", ["openai", "ollama"])
+def test_a_model_that_the_server_does_not_list_is_told(server, kind, model, listed):
+    """A server that answers may still lack the model that would be asked."""
+    url = server.url if kind == "ollama" else server.openai_url
+    made = settings(
+        ProviderSettings(name="mine", kind=kind, base_url=url, api_key=Secret("k"), model=model)
+    )
+    (found,) = run(made, lambda router: check_health(router, ["mine"]))
+    assert (found.ok, found.listed) == (True, listed)
+    assert ("does not list its model 'nonesuch'" in _health_line(found)) is (listed is False)

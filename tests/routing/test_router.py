@@ -568,3 +568,21 @@ def test_many_streams_at_once_do_not_mix(server):
     assert asyncio.run(run()) == [
         " ".join(f"{number}.{n}" for n in range(20)) for number in range(40)
     ]
+
+
+def test_a_server_that_was_set_up_and_does_not_answer_is_known_with_its_reason() -> None:
+    """What is not in the settings is no news; what is, and is not there, is told with its address
+    until it answers."""
+    instance = ProviderSettings(name="z", kind="ollama", base_url="http://127.0.0.1:9")
+    registry = Registry(Settings(llm=LLMSettings(providers={"z": instance})))
+
+    async def probe() -> dict[str, str]:
+        try:
+            assert "z" not in await registry.answering()
+            return registry.unavailable()
+        finally:
+            await registry.aclose()
+
+    found = asyncio.run(probe())
+    assert list(found) == ["z"]
+    assert "127.0.0.1:9" in found["z"] and "connection refused" in found["z"]

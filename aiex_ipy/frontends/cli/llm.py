@@ -111,6 +111,8 @@ def _health_line(row: Health) -> str:
     if row.ok:
         models = f"{row.models} model{'' if row.models == 1 else 's'}"
         parts = [f"{row.name:18} ok    {row.latency_ms:.0f} ms", models, of_state(row.state)]
+        if row.listed is False:
+            parts.append(f"does not list its model {row.model!r}")
         if row.priced is False:
             parts.append(f"price of {row.model} unknown")
         return plain(", ".join(part for part in parts if part))
