@@ -8,8 +8,8 @@ A line `…` stands for any lines, `…` inside a line for any text.
 
 Comments direct the run without being seen: `<!-- answers: ["…"] -->` makes the `scripted` provider
 say these, `<!-- server: localhost:11434 ["…", 503] -->` puts a server there that answers on every
-wire, with texts or with the status of a fault,
-`<!-- model: smollm2 -->` puts the local model where `aiex models pull` would.
+wire, with texts, with the status of a fault, or with a text in brackets and a broken connection
+after it, `<!-- model: smollm2 -->` puts the local model where `aiex models pull` would.
 
 Each page runs in a fresh copy of `docs/example`, called `/home/you/shop`.
 
@@ -166,11 +166,7 @@ class Page:
 
     def _server(self, value: str) -> None:
         address, _, said = value.partition(" ")
-        replies = [
-            Reply(text=each) if isinstance(each, str) else Raw(status=each, blocks=(b"{}",))
-            for each in json.loads(said)
-        ]
-        self._servers[address] = LoopbackServer(*replies).start()
+        self._servers[address] = LoopbackServer(*map(_reply, json.loads(said))).start()
 
     def _local_model(self, _: str) -> None:
         there = self._model()
@@ -268,6 +264,14 @@ class Page:
 
         self._kernel.execute_interactive(code, output_hook=take, timeout=100, allow_stdin=False)
         return "\n".join(part.rstrip("\n") for part in shown if part.strip())
+
+
+def _reply(said: str | int | list[str]) -> Reply | Raw:
+    if isinstance(said, str):
+        return Reply(text=said)
+    if isinstance(said, int):
+        return Raw(status=said, blocks=(b"{}",))
+    return Reply(pieces=(*said, "more"), cut_after=len(said), cut="reset")
 
 
 def rewritten(shown: str, got: str) -> str:
