@@ -40,6 +40,7 @@ from aiex_ipy.providers.ollama import OllamaProvider
 from aiex_ipy.providers.openai import OpenAIProvider
 from aiex_ipy.providers.openai_compatible import OpenAICompatibleProvider
 from aiex_ipy.testing.conformance import question
+from aiex_ipy.testing.fault_trials import NO_NAME
 from aiex_ipy.testing.loopback import Listed, LoopbackServer
 from aiex_ipy.testing.replies import Raw, Reply, content_type, stream_blocks, whole_body
 
@@ -457,9 +458,9 @@ def test_the_guides_sentence_stands_as_it_is(closed_port):
 @ALL
 def test_an_unknown_host_is_told_apart(kind):
     """A misspelt host is no server that is down."""
-    error = ask(kind, "http://no-such-host.invalid:9", request=question())
+    error = ask(kind, f"http://{NO_NAME}:9", request=question())
     assert error.code == "dns"
-    assert "'no-such-host.invalid:9': the host name is not known" in error.message
+    assert f"'{NO_NAME}:9': the host name is not known" in error.message
 
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic", "openai_compatible"])
