@@ -66,7 +66,7 @@ class Account:
         self._reserved: Reservation | None = None
         self._outcome = "cancelled"
         self._began = self._first_at = 0.0
-        self._pending = self._counted = False
+        self._pending = self._counted = self._elsewhere = False
         self._price: asyncio.Future[None] | None = None
 
     async def look_up(self) -> None:
@@ -133,6 +133,8 @@ class Account:
 
     async def answered(self, usage: Usage, chars: int) -> Usage:
         """Count a whole answer; return what it used alone, with its cost."""
+        # Ollama's own answers are free; one that does not say so came from its cloud.
+        self._elsewhere = self._instance.kind == "ollama" and usage.cost_usd is None
         usage = self._end("answered", usage, chars)
         if self._price is not None and not self._price.done():
             import asyncio
@@ -149,7 +151,8 @@ class Account:
         assert self._request is not None
         if not chars and error.code not in _MAYBE_BILLED:
             return Usage()
-        usage = estimated(Usage(), self._request, chars)
+        counted: Usage | None = getattr(error, "usage", None)
+        usage = estimated(counted or Usage(), self._request, chars)
         self._before = _sum(self._before, usage)
         return self._priced(usage)
 
@@ -197,7 +200,8 @@ class Account:
         self._reserved = None
 
     def _priced(self, usage: Usage) -> Usage:
-        cost = self._state.tariffs.cost(self._instance, self._model, usage, local=self._here)
+        here = self._here and not self._elsewhere
+        cost = self._state.tariffs.cost(self._instance, self._model, usage, local=here)
         if cost == usage.cost_usd:
             return usage
         return msgspec.structs.replace(usage, cost_usd=cost)

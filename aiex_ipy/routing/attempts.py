@@ -265,6 +265,10 @@ class Asked:
             self._log.info("%s answers with %s", opened.provider, opened.model)
         return opened
 
+    def heard(self, chars: int) -> None:
+        """Note how much of an answer came that was not shown."""
+        self._chars = max(self._chars, chars)
+
     async def answered(self, finish: Finish) -> Finish:
         """The answer is whole; return its end with tokens, cost and the time it took."""
         if self._entry is not None:

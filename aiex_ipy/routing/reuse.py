@@ -107,9 +107,12 @@ def again(chunks: Sequence[Chunk], note: str) -> list[Chunk]:
 
 
 def ended(chunks: Sequence[Chunk], reasons: tuple[str, ...]) -> bool:
-    """True for a stream from `Opened` to a `Finish` with one of the reasons."""
+    """True for a stream from `Opened` to a `Finish` with one of the reasons, of which nothing was
+    lost."""
     last = chunks[-1] if chunks else None
-    return type(last) is Finish and last.reason in reasons and type(chunks[0]) is Opened
+    if type(last) is not Finish or last.skipped:
+        return False
+    return last.reason in reasons and type(chunks[0]) is Opened
 
 
 class Lead:

@@ -75,6 +75,7 @@ class Router:
                     yield chunk
 
     async def _asked(self, turns: Turns) -> AsyncGenerator[Chunk, None]:
+        from asyncio import CancelledError
         from contextlib import aclosing
 
         while (asked := await turns.next()) is not None:
@@ -90,6 +91,9 @@ class Router:
                             yield before
                         yield chunk if type(chunk) is not Finish else await asked.answered(chunk)
                 return
+            except CancelledError as cancelled:
+                asked.heard(getattr(cancelled, "heard_chars", 0))
+                raise
             except Exception as error:
                 self._registry.probe_again()  # who answered the probe may be gone
                 ours = _mapped(error, asked)

@@ -162,7 +162,7 @@ class LoopbackServer:
         connections: set[asyncio.Task[None]] = set()
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                 await _Connection(self, reader, writer).serve()
 
         def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -331,3 +331,27 @@ def test_what_is_known_of_providers_does_not_grow_without_end() -> None:
         key = Secret(f"key-{number}")
         router.state.standing(ProviderSettings(name="one", kind="openai", api_key=key))
     assert len(router.state._standings) == 1
+
+
+def test_a_cancelled_structured_answer_is_counted_too() -> None:
+    """Nothing of it was shown, and yet it was written: half a thousand words are not nothing."""
+    said = Reply(pieces=("word " * 20,) * 100, pause_s=0.02)
+    with LoopbackServer(said) as server:
+        router = router_for(instance("one", server))
+
+        def build(target: Target) -> ModelRequest:
+            return ModelRequest(
+                messages=(Message(role="user", content="hi"),),
+                response_schema={"type": "object"},
+            )
+
+        async def impatient() -> None:
+            task = asyncio.create_task(collect(router.stream(build, Choice())))
+            while not server.asked:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.3)
+            task.cancel()
+            await task
+
+        run(router, impatient())
+        assert router.state.ledger.totals().all.output_tokens > 20
