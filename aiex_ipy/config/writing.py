@@ -50,28 +50,37 @@ def set_value(
     # What is wrong in a variable of aiex is not this file's fault and must not keep it unmended.
     others = {name: text for name, text in environ.items() if not name.startswith("AIEX_")}
     found = replace(found, project=path if project else found.project)
-    _refuse_fault(key, found, others, {path: content})
+    _refuse_fault(found, others, {path: content})
     _write(os.path.realpath(path), tomlkit.dumps(document))  # a link to the file stays one
     return path
 
 
 def _refuse_fault(
-    key: str,
     found: files.ConfigPaths,
     environ: Mapping[str, str],
     replaced: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """Raise ConfigError for files that would not load, and for a provider that `key` is about and
-    that would no longer be right. One that was not right before may be mended bit by bit."""
-    providers = assemble(found, environ, replaced=replaced).settings.llm.providers
-    bare = key.split(".", 2)[2] if key.startswith("profiles.") else key
-    about = canonical_key(bare).removeprefix(f"{keys.PROVIDERS}.").partition(".")[0]
-    fault = providers[about].fault if about in providers else None
-    if fault is None or not canonical_key(bare).startswith(f"{keys.PROVIDERS}."):
+    """Raise ConfigError for files that would not load, and for a provider that would no longer be
+    right. One that was not right before may be mended bit by bit."""
+    after = _faults(found, environ, replaced)
+    if not after:
         return
-    before = assemble(found, environ).settings.llm.providers.get(about)
-    if before is None or before.fault is None:
-        raise fault
+    try:
+        before = _faults(found, environ, {})
+    except ConfigError:  # of a file that does not load and is being mended
+        return
+    for name, fault in after.items():
+        if name not in before:
+            raise fault
+
+
+def _faults(
+    found: files.ConfigPaths,
+    environ: Mapping[str, str],
+    replaced: Mapping[str, Mapping[str, Any]],
+) -> dict[str, ConfigError]:
+    providers = assemble(found, environ, replaced=replaced).settings.llm.providers
+    return {name: each.fault for name, each in providers.items() if each.fault is not None}
 
 
 def _checked(key: str, value: object) -> tuple[list[str], Any]:

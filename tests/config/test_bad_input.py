@@ -429,3 +429,13 @@ def test_a_bad_provider_is_mended_by_a_command(place: Place) -> None:
 def test_no_hint_names_what_is_refused(refused: Callable[..., str], amount: object) -> None:
     """A budget of 0 would refuse all calls, so it is no example of a budget."""
     assert refused(overrides={"llm.budget.tokens": amount}).endswith("of tokens, like 100000.")
+
+
+def test_a_command_does_not_close_a_circle(place: Place) -> None:
+    """The fault may stand at another provider than the one that is set."""
+    place.user.write_text(
+        "[llm.providers.a]\nkind = 'openai'\nfallbacks = ['b']\n"
+        "[llm.providers.b]\nkind = 'openai'\n"
+    )
+    with pytest.raises(ConfigError, match="leads back to 'a'"):
+        set_value("llm.providers.b.fallbacks", "a", environ=place.environ())
