@@ -153,6 +153,8 @@ def _bounded(doc: KeyDoc, key: str, number: float, place: Place, hint: str) -> f
         raise bad_value(doc, key, number, place, wanted, "Leave the key out to have no bound.")
     if not doc.minimum <= number <= doc.maximum:
         wanted = f"between {doc.minimum} and {doc.maximum}"
+        if doc.zero:
+            wanted = f"more than 0, and at most {doc.maximum}"
         raise bad_value(doc, key, number, place, wanted, hint)
     return number
 
