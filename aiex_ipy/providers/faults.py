@@ -363,6 +363,14 @@ def _of_server(said: _Said, peer: Peer) -> ProviderError:
 def wrong_content(content_type: str, peer: Peer) -> ProtocolError:
     """Return the error for a 200 whose body is no answer, such as a login page."""
     kind = _words(content_type, peer)[:_SHOWN_KIND]
+    if "json" in kind.lower():
+        return ProtocolError(
+            f"{peer.place} answered with a body that is no answer in JSON: empty, cut, or of"
+            " another form.",
+            code="wrong_content",
+            hint=f"Check that the base URL {peer.shown_url!r} speaks this provider's wire.",
+            **peer.details(),
+        )
     return ProtocolError(
         f"{peer.place} answered with {kind or 'nothing'!r} instead of an answer.",
         code="wrong_content",

@@ -61,7 +61,7 @@ class Router:
 
         plan = await self._plan(choice)
         if not plan:
-            raise _no_provider(choice, self.settings)
+            raise _no_provider(choice, self.settings, self._registry.unavailable())
         with (
             Turns(plan, build) as turns,
             Sharing(self.settings, self.state, choice) as sharing,
@@ -179,7 +179,10 @@ def _model_for(provider: Provider, instance: ProviderSettings, task: str) -> str
     return own(task) if own is not None else None
 
 
-def _no_provider(choice: Choice, settings: Settings) -> UnavailableError:
+def _no_provider(
+    choice: Choice, settings: Settings, unavailable: Mapping[str, str]
+) -> UnavailableError:
+    """Return the error for nobody to ask; `unavailable` says why configured servers are not."""
     named = (choice.provider, settings.llm.tasks.get(choice.task), settings.llm.default_provider)
     if NO_PROVIDER in named:
         return UnavailableError(
@@ -188,6 +191,15 @@ def _no_provider(choice: Choice, settings: Settings) -> UnavailableError:
             hint="Name another one with --provider or AIEX_DEFAULT_PROVIDER.",
         )
     model = settings.llm.embedded.model
+    if unavailable:
+        told = " ".join(unavailable.values())
+        return UnavailableError(
+            f"No model can be asked: what is configured does not answer. {told}",
+            code="no_provider",
+            hint=f"Mend {', '.join(map(repr, unavailable))}, set OPENAI_API_KEY or"
+            " ANTHROPIC_API_KEY, start Ollama or LM Studio, or run"
+            f" `aiex models pull {model}`.",
+        )
     return UnavailableError(
         "No model can be asked: no key is set, no local server answers, and no local model is"
         " installed.",

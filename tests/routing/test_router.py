@@ -586,3 +586,11 @@ def test_a_server_that_was_set_up_and_does_not_answer_is_known_with_its_reason()
     found = asyncio.run(probe())
     assert list(found) == ["z"]
     assert "127.0.0.1:9" in found["z"] and "connection refused" in found["z"]
+
+
+def test_configured_servers_that_do_not_answer_are_named(nobody):
+    """Who configured one is not told that nothing is configured."""
+    with pytest.raises(UnavailableError) as caught:
+        ask(Router(settings(*away(nobody))))
+    assert "'ollama'" in caught.value.hint
+    assert nobody.removeprefix("http://") in caught.value.message
