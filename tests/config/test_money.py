@@ -32,7 +32,7 @@ def test_an_amount_is_a_finite_number(
 def test_an_amount_has_bounds(place: Place, refused: Callable[..., str], written: str) -> None:
     """Nobody is paid for asking, and no budget is a thousand times a fortune."""
     place.user.write_text(f"[llm.budget]\ncost_usd = {written}\n")
-    assert "must be between 0 and 1000000." in refused()
+    assert "must be more than 0, and at most 1000000." in refused()
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "1e999", "two", "", " ", "true", "1,5"])
