@@ -78,6 +78,16 @@ def check(shown: str, got: str, where: str) -> None:
     assert pattern(shown).match(got), f"{where}\n--- shown\n{shown}\n--- got\n{got}"
 
 
+NOT_CONFIGURED = (
+    "what is configured does not answer. Failed to connect to Ollama at '127.0.0.1:9': connection"
+    " refused. Failed to connect to LM Studio at '127.0.0.1:9': connection refused. Mend 'ollama',"
+    " 'lm_studio', set",
+    "no key is set, no local server answers, and no local model is installed. Set",
+)
+"""What is said of the addresses that only the tests configure, and what a reader sees, who has
+configured nothing."""
+
+
 class Page:
     """One page being run: its directories, environment, servers and kernel."""
 
@@ -156,7 +166,7 @@ class Page:
         """What was shown, with the addresses and directories of the page."""
         for address, server in self._servers.items():
             text = text.replace(f"127.0.0.1:{server.port}", address)
-        return text.replace(str(self.home), HOME)
+        return text.replace(str(self.home), HOME).replace(*NOT_CONFIGURED)
 
     def _answers(self, value: str) -> None:
         said = json.dumps(json.loads(value), ensure_ascii=False)
