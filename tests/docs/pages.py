@@ -32,7 +32,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from aiex_ipy.testing.loopback import LoopbackServer
+from aiex_ipy.testing.loopback import Listed, LoopbackServer
 from aiex_ipy.testing.replies import Raw, Reply
 
 ROOT = Path(__file__).parents[2]
@@ -176,7 +176,9 @@ class Page:
 
     def _server(self, value: str) -> None:
         address, _, said = value.partition(" ")
-        self._servers[address] = LoopbackServer(*map(_reply, json.loads(said))).start()
+        listed = (Listed(name="qwen2.5-coder"),)  # the pages' model
+        server = LoopbackServer(*map(_reply, json.loads(said)), models=listed)
+        self._servers[address] = server.start()
 
     def _local_model(self, _: str) -> None:
         there = self._model()
