@@ -13,12 +13,13 @@ from aiex_ipy.errors import (
 )
 from aiex_ipy.messages import Chunk, Finish, ModelRequest, Opened
 from aiex_ipy.providers import Provider
-from aiex_ipy.routing.attempts import Asked, Turns, in_standing
+from aiex_ipy.routing.attempts import Asked
 from aiex_ipy.routing.choice import Choice, Target
 from aiex_ipy.routing.planning import candidates, preferred
 from aiex_ipy.routing.registry import Registry
 from aiex_ipy.routing.sharing import Sharing
 from aiex_ipy.routing.state import RoutingState
+from aiex_ipy.routing.turns import Turns, in_standing
 
 if TYPE_CHECKING:
     pass
